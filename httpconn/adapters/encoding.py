@@ -3,6 +3,7 @@
 import inspect
 import io
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -62,7 +63,7 @@ def with_body(
 def _with(spec: RequestSpec, method: str, body: object, body_fields: Iterable[tuple[bytes, bytes]]) -> RequestSpec:
     kept = tuple(field for field in spec.fields if not _describes(field))
     fields = spec.fields if len(kept) == len(spec.fields) else kept
-    return spec._replace(method=method, fields=fields, body=body, body_fields=tuple(body_fields))
+    return replace(spec, method=method, fields=fields, body=body, body_fields=tuple(body_fields))
 
 
 def _describes(field: tuple[bytes, bytes]) -> bool:

@@ -94,7 +94,7 @@ class CallFactory:
         calls = [first]
         for url in item.mirrors:
             spec, given = self._mirror(first, url, fields, auth)
-            call = first._replace(spec=spec)
+            call = replace(first, spec=spec)
             calls.append(_accepting(call, first.accept, given) if first.accept else call)
         return calls
 
@@ -140,7 +140,8 @@ class CallFactory:
             return lambda url: self.fetch(url, timeout, extra_headers, auth, *others)
         limit = self.rules.limits.max_bytes if max_bytes is None else max_bytes
         timeouts = self.timeouts if timeout is None else timeout
-        common: Any = self._call(None, timeouts, limit, budget, retries, follow)[1:]
+        checked = self._call(None, timeouts, limit, budget, retries, follow)
+        common = checked.rules, checked.timeouts, follow, limit, budget
         return lambda url: Call(self.rules.builder.spec(url, extra_headers), *common)
 
     def part(
@@ -186,7 +187,7 @@ class CallFactory:
         spec = builder.unencoded(builder.spec(url, extra_headers, self._credentials(auth, url)))
         limit = self.file_bytes if max_bytes is None else max_bytes
         call = self._call(spec, self.file_timeouts if timeout is None else timeout, limit, budget, retries)
-        call = call if bandwidth is None else call._replace(bandwidth=bandwidth_of(bandwidth))
+        call = call if bandwidth is None else replace(call, bandwidth=bandwidth_of(bandwidth))
         require(resume=(resume, bool), validator=(validator, str | None), remote_time=(remote_time, bool | None))
         require(digest=(digest, str | None), mirrors=(mirrors, list | tuple))
         if progress is not None:
@@ -240,7 +241,7 @@ def _accepting(call: Call, accept: ExpectType, extra_headers: Headers) -> Call:
     spec, given = call.spec, {name.lower() for name in extra_headers or ()}
     if patterns and "accept" not in given:
         spec = spec.with_fields(((b"Accept", ", ".join(patterns).encode("ascii")),))
-    return call._replace(spec=spec, accept=patterns)
+    return replace(call, spec=spec, accept=patterns)
 
 
 def content_check(item: Item) -> fetch.ContentCheck | None:

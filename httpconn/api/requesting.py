@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -247,11 +248,11 @@ class Requesting(Runner):
             raise InvalidRequest("headers= and extra_headers= are the same option; give only one of them")
         fields = headers if extra_headers is None else extra_headers
         call = self._calls.fetch(url, extra_headers=fields, **options)
-        spec = call.spec if params is None else call.spec._replace(url=call.spec.url.with_query(_query_of(params)))
+        spec = call.spec if params is None else replace(call.spec, url=call.spec.url.with_query(_query_of(params)))
         self._calls.rules.builder.admit_method(method, spec.url)
         body = encoding.GivenBody(content, data, files, json)
         watch = None if progress is None else Watch(progress, spec.url, content)
-        call = call._replace(spec=encoding.with_body(spec, method, body, in_loop=in_loop, observer=watch))
+        call = replace(call, spec=encoding.with_body(spec, method, body, in_loop=in_loop, observer=watch))
         try:
             if watch is not None:
                 watch.body = call.spec.body

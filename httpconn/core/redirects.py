@@ -1,6 +1,7 @@
 """Redirects: the next URL, and the header fields that are sent to it (RFC 9110 section 15.4)."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ..errors import InvalidURL, RedirectRefused, TooManyRedirects
 from ..options import RedirectPolicy
@@ -65,11 +66,11 @@ class Trail:
             raise RedirectRefused(f"The redirect changes the port from {old} to {new}: {url.redacted}")
         self._builder.admit(url)
         if url.origin == spec.url.origin or _is_upgrade(spec.url.origin, url.origin):
-            return spec._replace(url=url)
+            return replace(spec, url=url)
         safe = headers.for_other_origin(spec.fields, self._policy.safe_headers)
         call = tuple(each for each in safe if each[0].lower() in _OF_THE_CALL)
         fields, auth = combine(Credentials(safe), self._builder.of_host(url), Credentials(call))
-        return spec._replace(url=url, fields=fields, auth=auth)
+        return replace(spec, url=url, fields=fields, auth=auth)
 
 
 def _keeps_port(old: Origin, new: Origin) -> bool:
@@ -87,7 +88,7 @@ def _repeated(spec: RequestSpec) -> RequestSpec:
 
 def _as_get(spec: RequestSpec) -> RequestSpec:
     """Return the request without its body, and as a GET unless it is a HEAD (RFC 9110 section 15.4)."""
-    return spec._replace(method="HEAD" if spec.method == "HEAD" else "GET", body=None, body_fields=())
+    return replace(spec, method="HEAD" if spec.method == "HEAD" else "GET", body=None, body_fields=())
 
 
 def _is_upgrade(old: Origin, new: Origin) -> bool:

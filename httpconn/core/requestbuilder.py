@@ -1,8 +1,9 @@
 """The request builder, which makes all requests."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from ..access import AccessPolicy
 from ..errors import AccessDenied, InvalidURL
@@ -17,8 +18,9 @@ _MAX_HOSTS = 1024
 _IDENTITY = ((b"Accept-Encoding", b"identity"),)
 
 
-class RequestSpec(NamedTuple):
-    """A request that passed all checks."""
+@dataclass(slots=True, eq=False, repr=False)
+class RequestSpec:
+    """A request that passed all checks. It must not be changed."""
 
     url: VettedURL
     fields: headers.Fields  # the header fields, without the Host and those of the body
@@ -30,7 +32,7 @@ class RequestSpec(NamedTuple):
     auth: AuthFlow | None = None  # the authentication flow for the origin, or None
 
     def with_fields(self, fields: headers.Fields) -> Self:
-        return self._replace(fields=headers.merge(self.fields, fields)) if fields else self
+        return replace(self, fields=headers.merge(self.fields, fields)) if fields else self
 
 
 class RequestBuilder:

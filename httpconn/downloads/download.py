@@ -5,6 +5,7 @@ bytes on disk.
 """
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,7 @@ class _Download:
         fields = self._conditions if self._conditions and not held.received else self._range_fields
         spec = self._state.spec.with_fields(fields) if fields else self._state.spec
         if spec is not self._request.call.spec:
-            self._request.call = self._request.call._replace(spec=spec)
+            self._request.call = replace(self._request.call, spec=spec)
 
     async def _handle(self, response: OpenResponse) -> Downloaded | None:
         """Return the result of the download, or None if another request is necessary."""

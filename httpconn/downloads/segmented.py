@@ -241,7 +241,7 @@ class SegmentedTransfer:
     def _prepare_request(self, state: RequestState, segment: Segment) -> PartRequest:
         """Set the range of the next attempt. Another connection may take over the end of the segment."""
         part = PartRequest(segment.position, segment.end - 1, self._version)
-        state.call = state.call._replace(spec=self._spec.with_fields(part.fields))
+        state.call = replace(state.call, spec=self._spec.with_fields(part.fields))
         return part
 
     async def _receive_part(self, port: Port, part: PartRequest, segment: Segment, response: OpenResponse) -> None:
@@ -294,7 +294,7 @@ def _with_short_waits(call: Call) -> Call:
     """Limit the waits before retries to ``MAX_WAIT``."""
     retries = call.rules.retries
     waits = {name: min(getattr(retries, name), MAX_WAIT) for name in ("backoff", "backoff_max", "max_retry_after")}
-    return call._replace(rules=replace(call.rules, retries=replace(retries, **waits)))
+    return replace(call, rules=replace(call.rules, retries=replace(retries, **waits)))
 
 
 def _ranges_refused(error: HTTPConnError) -> HTTPConnError:

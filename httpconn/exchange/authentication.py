@@ -4,6 +4,7 @@ Each request of a flow passes the checks, the limits and the deadline of the cal
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from ..core import headers
@@ -28,7 +29,7 @@ async def authenticated(
     port: Port, state: RequestState, spec: RequestSpec, auth: AuthFlow, send: Send
 ) -> tuple[Request, Exchange]:
     """Send a request through its authentication flow, and return the last request and its response."""
-    plain = spec._replace(auth=None)
+    plain = replace(spec, auth=None)
     request = state.call.rules.builder.build(plain)
     original = request.as_httpx()
     url = original.url = SignedURL(request)
@@ -43,7 +44,7 @@ async def authenticated(
                 last[1].take()  # a body that has arrived with the head leaves the connection usable
                 await last[1].close()
             if made is original and original.url is not url:
-                url, plain = original.url, plain._replace(url=_changed_url(state, plain, str(original.url)))
+                url, plain = original.url, replace(plain, url=_changed_url(state, plain, str(original.url)))
             step = _changed(plain, before, original) if made is original else _fetched(state, made)
             if not can_replay(step.body) and body_sent:
                 raise InvalidRequest("auth: the server requests authentication, but the body can be sent only once")
@@ -71,7 +72,7 @@ def _changed(spec: RequestSpec, before: Any, made: Any) -> RequestSpec:
     after = [each for each in made.headers.raw if each[0].lower() not in own]
     kept = [each for each in after if each[0].lower() == b"host" or not _is_reserved(each)]
     headers.check_changed(before, kept)
-    return spec._replace(fields=tuple(each for each in kept if not _is_reserved(each)))
+    return replace(spec, fields=tuple(each for each in kept if not _is_reserved(each)))
 
 
 def _changed_url(state: RequestState, spec: RequestSpec, text: str) -> VettedURL:
@@ -102,7 +103,7 @@ def _is_reserved(field: tuple[bytes, bytes]) -> bool:
 async def _in_memory(
     port: Port, state: RequestState, spec: RequestSpec, exchange: Exchange, limit: int | None
 ) -> Exchange:
-    call = state.call._replace(max_bytes=state.call.rules.limits.max_bytes if limit is None else limit)
+    call = replace(state.call, max_bytes=state.call.rules.limits.max_bytes if limit is None else limit)
     body, content = Body(port, exchange, call, spec, state.attempt_deadline), bytearray()
     try:
         while chunk := await body.receive():

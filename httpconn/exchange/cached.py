@@ -1,6 +1,7 @@
 """Content from the cache of a connection object or from the server. :mod:`httpconn.core.caching` has the rules."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 from ..core import caching, redirects
@@ -51,7 +52,7 @@ async def _look_up(port: Port, store: Store, state: RequestState, directives: Re
         if record is None or record.location is None or not (is_usable and state.call.follow):
             return record
         following = trail.follow(spec, record.location)
-        state.call = state.call._replace(spec=following)
+        state.call = replace(state.call, spec=following)
         state.stored_redirects += 1
         for hook in state.call.rules.hooks.redirect:
             await port.notify(hook, RedirectEvent(spec.url.redacted, following.url.redacted, record.status))
@@ -88,7 +89,7 @@ async def _request(
     """Request the content, with conditions for a record that has a validator."""
     update = _CacheUpdate(port, store, record, state.call.spec, port.timestamp())
     if record is not None:
-        state.call = state.call._replace(spec=state.call.spec.with_fields(caching.conditions(record)))
+        state.call = replace(state.call, spec=state.call.spec.with_fields(caching.conditions(record)))
     try:
         return await run_attempts(port, state, update.read)
     except HTTPConnError as error:
@@ -144,7 +145,7 @@ class _CacheUpdate(NamedTuple):
         if fresh is None:
             await self._drop(self.whole)
             state = response.state
-            state.call = state.call._replace(spec=self.whole)
+            state.call = replace(state.call, spec=self.whole)
             state.failures -= 1  # a response that leads to another request is not a failure
             raise ProtocolError("The 304 response names another version than the request", retryable=True)
         if not caching.may_be_stored(fresh):

@@ -5,6 +5,7 @@ download. :func:`httpconn.core.ranges.decide` decides how to use its response.
 """
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache, partial
 from io import BytesIO
 from typing import NamedTuple
@@ -79,7 +80,7 @@ def _remaining_part(response: OpenResponse) -> ranges.Continue | None:
         return decision
     if isinstance(decision, ranges.Complete):  # only the end of a chunked body was lost
         return ranges.Continue(0, 0, decision.total)
-    state.call, state.partial_body = state.call._replace(spec=kept.whole), None
+    state.call, state.partial_body = replace(state.call, spec=kept.whole), None
     if isinstance(decision, ranges.RequestWhole | ranges.Refuse):
         state.failures -= 1  # a response that leads to another request is not a failure
         raise ProtocolError(
@@ -183,4 +184,4 @@ def _resume_later(response: OpenResponse, content: BytesIO, total: int | None, w
     state.record_progress(held.size, response.port.now())
     state.partial_body = PartialBody(response, content, held, whole)
     spec = whole.with_fields(((b"Accept-Encoding", b"identity"), *ranges.fields(held)))
-    state.call = state.call._replace(spec=spec)
+    state.call = replace(state.call, spec=spec)

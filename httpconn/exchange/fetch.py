@@ -1,6 +1,7 @@
 """The flows behind the methods that return bytes, text, JSON and responses."""
 
 from collections.abc import Awaitable, Coroutine
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 from ..core import digests
@@ -97,7 +98,7 @@ async def respond(port: Port, call: Call, stream: bool) -> tuple[OpenResponse, b
     """Return a response of any status and its body; with ``stream``, None for a body that is still to be read."""
     if not stream:
         return await run_call(port, call, perform(port, call, read_whole))
-    beginning = perform(port, call._replace(min_speed=False), _begin)
+    beginning = perform(port, replace(call, min_speed=False), _begin)
     return await run_call(port, call, beginning, stays_open=True), None  # until ``close_response``
 
 

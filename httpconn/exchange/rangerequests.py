@@ -4,6 +4,7 @@ Each part is a logical request with its own retries and redirects.
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ async def fetch_part(port: Port, call: Call, wanted: PartRequest) -> FilePart:
     limit = max(wanted.length or 0, MAX_WHOLE)
     if call.max_bytes is not None:
         limit = min(limit, call.max_bytes)
-    part_call = call._replace(spec=call.spec.with_fields(wanted.fields), max_bytes=limit)
+    part_call = replace(call, spec=call.spec.with_fields(wanted.fields), max_bytes=limit)
     found: FilePart | PartRequest = await perform(port, part_call, partial(_read, wanted, call.max_bytes))
     return found if isinstance(found, FilePart) else await fetch_part(port, call, found)
 
@@ -93,7 +94,7 @@ async def _read_content(response: OpenResponse) -> bytes:
 
 async def fetch_metadata(port: Port, call: Call) -> Metadata:
     """Return the metadata of a file. HEAD and GET share the deadline of the call."""
-    state = RequestState.of(call._replace(spec=call.spec._replace(method="HEAD")), port.now())
+    state = RequestState.of(replace(call, spec=replace(call.spec, method="HEAD")), port.now())
     try:
         metadata = await run_attempts(port, state, partial(_examine, HEAD_REJECTED))
     except (Disconnected, ProtocolError):  # some servers fail at HEAD

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..core.bodycounter import ByteBudget
 from ..core.counters import Counters
@@ -47,8 +47,9 @@ class Rules:
     screen: Screen | None = None
 
 
-class Call(NamedTuple):
-    """The arguments of one call."""
+@dataclass(slots=True, eq=False, repr=False)
+class Call:
+    """The arguments of one call. They must not be changed."""
 
     spec: RequestSpec
     rules: Rules

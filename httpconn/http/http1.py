@@ -57,7 +57,7 @@ class Connection:
             self.interruption = None
 
     def is_fresh(self) -> bool:
-        return self._http.reusable and self.socket_stream.is_fresh()
+        return self._http.is_reusable() and self.socket_stream.is_fresh()
 
     def close(self) -> None:
         """Close the connection, and wake the caller that waits for it."""

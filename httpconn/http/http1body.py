@@ -160,5 +160,5 @@ class HTTP1Incoming(Incoming):
         """Close the response. A connection with an unread body cannot be reused, so it closes too."""
         if not self._is_over:
             self.closed = True
-            self._release(reusable=self._http.reusable)
+            self._release(reusable=self._http.is_reusable())
             self._is_over = True  # last: a signal handler may interrupt the release, and the next abandon repeats it

@@ -65,9 +65,8 @@ class HTTP11Connection:
         # bytes must go through ``receive``.
         self.direct_remaining: int = 0
 
-    @property
-    def reusable(self) -> bool:
-        """Whether the next request may be sent: both messages are complete, and the connection persists.
+    def is_reusable(self) -> bool:
+        """Return whether the next request may be sent: both messages are complete, and the connection persists.
 
         A connection persists if both messages have HTTP/1.1 and no ``Connection: close`` (RFC 9112 section 9.3). It
         does not persist after a close-delimited or irregular response, or after bytes that follow a complete response.
@@ -82,7 +81,7 @@ class HTTP11Connection:
         The ``headers`` declare the framing of the body: Content-Length, ``Transfer-Encoding: chunked``, or no body.
         A Proxy-Authorization is sent only with an absolute target, which only a proxy receives.
         """
-        if not self.reusable:
+        if not self.is_reusable():
             raise MalformedRequest("the connection cannot take another request")
         line = write_request_line(method, target)
         fields, proxied = self._fields, not target.startswith((b"/", b"*"))
@@ -99,7 +98,7 @@ class HTTP11Connection:
 
     def send_connect(self, authority: bytes, headers: Fields) -> bytes:
         """Begin a CONNECT request (RFC 9110 section 9.3.6), and return its head. The client sends first in a tunnel."""
-        if not self.reusable:
+        if not self.is_reusable():
             raise MalformedRequest("the connection cannot take another request")
         line = write_connect_line(authority)
         block = write_fields([(b"Host", authority), *headers])[0]

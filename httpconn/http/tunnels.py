@@ -47,7 +47,7 @@ class ConnectTunnel:
                 return False
             response = HTTP1Incoming(socket_stream, http, head, AttemptTimeouts(at=end), lambda *, reusable: None)
             await response.discard()
-            if not (http.reusable and socket_stream.is_fresh()):
+            if not (http.is_reusable() and socket_stream.is_fresh()):
                 return False
 
     async def _connect(self, socket_stream: SocketStream, http: HTTP11Connection, end: float) -> Head:

@@ -49,7 +49,9 @@ def outcome(parts: list[bytes], *, method: bytes = b"GET", strict: bool = False)
     except (ProtocolError, HeaderTooLarge, Disconnected) as caught:
         error = type(caught)
         body += connection.take_body()
-    return Outcome(connection.head, body, connection.complete, connection.reusable, connection.close_delimited, error)
+    return Outcome(
+        connection.head, body, connection.complete, connection.is_reusable(), connection.close_delimited, error
+    )
 
 
 def whole(raw: bytes) -> list[bytes]:
@@ -167,7 +169,7 @@ def test_one_connection_serves_many_exchanges():
         assert connection.head is None
         for part in split(raw, [number, number * 7]):
             connection.receive(part)
-        assert connection.reusable
+        assert connection.is_reusable()
 
 
 def test_untaken_bytes_never_become_part_of_the_next_body():
@@ -184,7 +186,7 @@ def test_bytes_and_the_end_between_exchanges_end_the_connection(late):
     connection.receive(OK + HELLO)
     connection.receive(late)
     assert connection.complete
-    assert not connection.reusable
+    assert not connection.is_reusable()
     with pytest.raises(MalformedRequest):
         connection.send_head(b"GET", b"/", HOST)
     assert connection.take_body() == b"hello"
@@ -192,9 +194,9 @@ def test_bytes_and_the_end_between_exchanges_end_the_connection(late):
 
 def test_bytes_before_the_first_request_end_the_connection():
     connection = HTTP11Connection()
-    assert connection.reusable
+    assert connection.is_reusable()
     connection.receive(OK + HELLO)
-    assert not connection.reusable
+    assert not connection.is_reusable()
 
 
 def test_has_response_after_the_first_byte():
@@ -264,7 +266,7 @@ def test_a_body_is_received_directly():
             connection.received_direct(wrong)
     connection.received_direct(2)
     assert connection.direct_remaining == 0
-    assert connection.reusable
+    assert connection.is_reusable()
 
 
 def test_a_body_received_directly_can_be_truncated():
@@ -343,7 +345,7 @@ def test_invalid_request_headers_are_rejected(fields):
     connection = HTTP11Connection()
     with pytest.raises(MalformedRequest):
         connection.send_head(b"GET", b"/", fields)
-    assert connection.reusable
+    assert connection.is_reusable()
 
 
 def test_a_body_of_declared_length():
@@ -381,10 +383,10 @@ def test_after_an_early_response_the_request_can_be_completed(framing):
     connection.send_head(b"POST", b"/", [*HOST, framing])
     connection.receive(OK + HELLO)
     assert connection.complete
-    assert not connection.reusable
+    assert not connection.is_reusable()
     connection.send_body(b"hello")
     connection.end_body()
-    assert connection.reusable
+    assert connection.is_reusable()
 
 
 def test_a_request_with_connection_close_is_the_last():
@@ -392,7 +394,7 @@ def test_a_request_with_connection_close_is_the_last():
     connection.send_head(b"GET", b"/", [*HOST, (b"Connection", b"close")])
     connection.receive(OK + HELLO)
     assert connection.complete
-    assert not connection.reusable
+    assert not connection.is_reusable()
 
 
 def test_requests_are_not_pipelined():
