@@ -1,12 +1,15 @@
 """The netrc file, which is read only if a caller asks for it."""
 
+import logging
 import netrc
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..core.auth import Credentials, credentials_of
-from ..core.hostpatterns import HostTable
+from ..core.hostpatterns import HostTable, pattern_of
 from ..errors import InvalidRequest
+
+logger: logging.Logger = logging.getLogger("httpconn.netrc")
 
 
 def read_netrc(environ: Mapping[str, str]) -> HostTable[Credentials]:
@@ -21,7 +24,19 @@ def read_netrc(environ: Mapping[str, str]) -> HostTable[Credentials]:
         raise InvalidRequest(f"auth: the netrc file {path} is not valid in line {error.lineno}") from None
     except UnicodeDecodeError:
         raise InvalidRequest(f"auth: the netrc file {path} is not UTF-8") from None
-    named = {host: entry for host, entry in machines.items() if host != "default"}
-    return HostTable(
-        {host: credentials_of((user or "", password or "")) for host, (user, _, password) in named.items()}
-    )
+    return HostTable(dict(_usable(machines)))
+
+
+def _usable(machines: Mapping[str, tuple[str | None, str | None, str | None]]) -> Iterator[tuple[str, Credentials]]:
+    """Yield the host and the credentials of each machine, without entries that other programs wrote for other uses."""
+    hosts: set[str] = {"default"}
+    for machine, (user, _, password) in machines.items():
+        try:
+            host = pattern_of(machine, "machine")
+            credentials = credentials_of((user or "", password or ""))
+        except InvalidRequest as error:
+            logger.info("The netrc file has an entry that cannot be used: %s", error.message)
+            continue
+        if host not in hosts and not host.startswith("*"):
+            hosts.add(host)
+            yield host, credentials

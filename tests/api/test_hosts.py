@@ -385,6 +385,15 @@ class TestNetrc:
         face.call(named(auth="netrc"), "get_bytes", at(other, "b.example"))
         assert (sent(other), sent(own)) == ([None], [BASIC])
 
+    def test_other_entries_do_not_matter(self, named, face, scripted, netrc):
+        odd = ["b.example:8080", "https://b.example/", "a_b/c", "*.example", "A.EXAMPLE", "::1"]
+        lines = [f'machine "{machine}" login x password y\n' for machine in odd]
+        netrc.write_text("machine c.example login x:y password z\n" + netrc.read_text() + "".join(lines))
+        server = scripted(response())
+        for host in ("a.example", "b.example", "c.example"):
+            face.call(named(auth="netrc"), "get_bytes", at(server, host))
+        assert [request.header("Authorization") for request in server.requests] == [BASIC, None, None]
+
     def test_without_a_request_it_is_not_read(self, named, face, scripted, netrc):
         server = scripted(response())
         face.call(named(), "get_bytes", at(server, "a.example"))
