@@ -73,10 +73,17 @@ def standard_output() -> BinaryIO:
 
 
 def print_line(line: str, *, color: bool | None = None) -> None:
-    """Print a line of results. Raises StorageError: standard output is closed or cannot be written."""
+    """Print a line of results. A broken pipe does not end the command, which has more to do than to print.
+
+    Raises:
+        StorageError: standard output is closed or cannot be written.
+    """
     standard_output()
     with output_errors():
-        click.echo(line, color=color)
+        try:
+            click.echo(line, color=color)
+        except BrokenPipeError:
+            _discard_output()
 
 
 def write(out: BinaryIO, block: bytes, *, flush: bool = False) -> None:
@@ -95,9 +102,16 @@ def output_errors(path: Path | None = None) -> Iterator[None]:
     except errors.HTTPConnError:
         raise
     except BrokenPipeError:
-        # The reader of the pipe has ended, as `| head` does. The flush at exit must not write to the pipe again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         sys.exit(0)
     except OSError as error:
         name = path or "standard output"
         raise errors.StorageError(f"Cannot write to {name}: {error.strerror}", errno=error.errno) from error
+
+
+def _discard_output() -> None:
+    """Send standard output to nowhere: the reader of the pipe has ended, as ``| head`` does.
+
+    Neither a later line nor the flush at exit must write to the pipe again.
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

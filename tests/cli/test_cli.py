@@ -278,6 +278,18 @@ def test_a_closed_pipe_is_not_an_error(scripted):
         assert process.wait(200) == 0
 
 
+def test_a_command_without_a_reader_does_all_its_work(application, tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    options = {"stdout": writer, "stderr": subprocess.PIPE, "env": ENVIRONMENT, "cwd": tmp_path, "timeout": 200}
+    urls = [f"{application}/bytes/{size}" for size in (10, 20, 30)]
+    done = subprocess.run([*COMMAND, "download", "-j", "1", *urls, f"{application}/status/404"], **options)
+    assert (done.returncode, sorted(os.listdir(tmp_path))) == (6, ["10", "20", "30"])
+    done = subprocess.run([*COMMAND, "check", "http://127.0.0.1/", "http://127.0.0.2/"], **options)
+    assert (done.returncode, done.stderr) == (1, b"")
+    os.close(writer)
+
+
 @pytest.mark.parametrize(
     ("command", "code"),
     [
