@@ -85,7 +85,7 @@ def _sum_line(number: int, line: str, source: Source) -> Numbered:
         escaped, algorithm, name, value = match.groups()
     elif match := _PLAIN.fullmatch(line):
         escaped, value, name = match.groups()
-        algorithm = _algorithm(value, source)
+        algorithm = _algorithm(value, number, source)
     else:
         source.fail(number, f"not a checksum line: {printable(line, 80)}")
     if escaped:
@@ -94,10 +94,14 @@ def _sum_line(number: int, line: str, source: Source) -> Numbered:
     return number, Item("", name, f"{_ALIASES.get(algorithm, algorithm)}:{value}")
 
 
-def _algorithm(value: str, source: Source) -> str:
-    """Return the algorithm of a digest, or a text that is not the name of an algorithm."""
+def _algorithm(value: str, number: int, source: Source) -> str:
+    """Return the algorithm of a digest, which the name of the list or the length of the digest determines."""
     blake = _BLAKE_NAME.search(re.split(r"[/\\]", source.name.lower())[-1])
-    return _BLAKE[blake[1]] if blake else _BY_LENGTH.get(len(value), f"{len(value) * 4} bits")
+    if blake is not None:
+        return _BLAKE[blake[1]]
+    if len(value) not in _BY_LENGTH:
+        source.fail(number, f"no algorithm has digests of {len(value)} hexadecimal digits")
+    return _BY_LENGTH[len(value)]
 
 
 def _json_line(number: int, line: str, source: Source) -> Numbered:

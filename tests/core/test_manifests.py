@@ -217,6 +217,10 @@ def test_too_many_lines_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     assert problem("#", "#", "#", f"{SHA256}  a", "").startswith("SHA256SUMS line 4: ")
 
 
+def test_a_digest_of_an_unknown_length_is_an_error() -> None:
+    assert problem("abc  a") == "SHA256SUMS line 1: no algorithm has digests of 3 hexadecimal digits"
+
+
 def test_secret_header_fields_stay_out_of_errors_and_representations() -> None:
     item = Item("https://example.com/a", "../a", headers={"Authorization": "secret"})
     with pytest.raises(InvalidRequest) as raised:
