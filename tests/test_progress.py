@@ -19,7 +19,7 @@ from httpconn.progress import Meter, Progress, megabytes, printable, rich_progre
 
 
 def meter(seen: list[Progress], total: int | None = 1000) -> Meter:
-    return Meter(seen.append, total=total, url="https://example.com/", path=Path("file"), attempt=1, now=100.0)
+    return Meter(seen.append, total=total, url="https://example.com/", path=Path("file"), attempt=1, started_at=100.0)
 
 
 def test_the_first_and_the_last_event_are_always_reported() -> None:
@@ -49,7 +49,7 @@ def test_an_unknown_total_is_known_at_the_end() -> None:
 
 
 def test_a_meter_works_without_a_callback() -> None:
-    Meter(None, total=1, url="", path=Path("file"), attempt=1, now=0.0).advance(1, 0.0)
+    Meter(None, total=1, url="", path=Path("file"), attempt=1, started_at=0.0).advance(1, 0.0)
 
 
 def test_a_stream_without_a_terminal_gets_plain_lines() -> None:

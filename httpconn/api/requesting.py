@@ -299,7 +299,7 @@ class Watch:
             url=self._url,
             path=self._path,
             attempt=self._attempt,
-            now=time.monotonic(),
+            started_at=time.monotonic(),
             is_upload=True,
         )
 

@@ -110,7 +110,9 @@ def require_free(target: Path) -> None:
 def verification_meter(port: Port, request: RequestState, options: DownloadOptions, target: Path, size: int) -> Meter:
     """Return a meter that reports the hashing of a file on disk, if that takes several steps."""
     callback, url = options.progress if size > READ_SIZE else None, request.url.redacted
-    return Meter(callback, total=size, url=url, path=target, attempt=request.attempts, now=port.now(), verifying=True)
+    return Meter(
+        callback, total=size, url=url, path=target, attempt=request.attempts, started_at=port.now(), verifying=True
+    )
 
 
 async def _has_digest(port: Port, deadline: Deadline, target: Path, digest: Expected, meter: Meter) -> bool:

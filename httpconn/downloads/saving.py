@@ -156,6 +156,6 @@ class BodyWriter:
             url="" if state.options.progress is None else state.request.call.spec.url.redacted,
             path=state.target,
             attempt=attempt,
-            now=self._port.now(),
+            started_at=self._port.now(),
             start=self._partial.received,
         )

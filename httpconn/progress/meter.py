@@ -1,7 +1,7 @@
 """The progress event of a download or an upload, and the meter that reports it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
 EVENT_INTERVAL = 0.1  # least seconds between two events
@@ -49,59 +49,49 @@ class Progress:
 ProgressCallback = Callable[[Progress], object]
 
 
+@dataclass(slots=True, eq=False, repr=False)
 class Meter:
-    """A meter of one attempt. It reports the start, the end, and at most about ten events per second between them.
+    """A meter of one attempt. It reports the start, the end, and at most about ten events per second between them."""
 
-    Args:
-        start: bytes of the file before this attempt. It is smaller than the last report if the download restarts.
-    """
+    callback: ProgressCallback | None
+    _: KW_ONLY
+    total: int | None
+    url: str
+    path: Path
+    attempt: int
+    started_at: float
+    start: int = 0  # bytes of the file before this attempt; fewer than in the last report if the download restarts
+    verifying: bool = False
+    is_upload: bool = False
+    _count: int = field(init=False)
+    _next_event: float = field(init=False)
 
-    def __init__(
-        self,
-        callback: ProgressCallback | None,
-        *,
-        total: int | None,
-        url: str,
-        path: Path,
-        attempt: int,
-        now: float,
-        start: int = 0,
-        verifying: bool = False,
-        is_upload: bool = False,
-    ) -> None:
-        self._callback = callback
-        self._total = total
-        self._url = url
-        self._path = path
-        self._attempt = attempt
-        self._verifying = verifying
-        self._is_upload = is_upload
-        self._received = self._start = start
-        self._started_at = now
-        self._next_event = now
-        if callback is not None:
-            self._report(now)
+    def __post_init__(self) -> None:
+        self._count = self.start
+        self._next_event = self.started_at
+        if self.callback is not None:
+            self._report(self.callback, self.started_at)
 
     def advance(self, count: int, now: float) -> None:
         """Add received bytes."""
-        self._received += count
-        if self._callback is not None and now >= self._next_event:
-            self._report(now)
+        self._count += count
+        if self.callback is not None and now >= self._next_event:
+            self._report(self.callback, now)
 
     def finish(self, now: float) -> None:
         """Report that the file is complete and has its name."""
-        self._report(now, done=True)
+        if self.callback is not None:
+            self._report(self.callback, now, done=True)
 
     def fail(self, now: float) -> None:
         """Report that the download has failed."""
-        self._report(now, failed=True)
+        if self.callback is not None:
+            self._report(self.callback, now, failed=True)
 
-    def _report(self, now: float, *, done: bool = False, failed: bool = False) -> None:
-        if self._callback is None:
-            return
+    def _report(self, callback: ProgressCallback, now: float, *, done: bool = False, failed: bool = False) -> None:
         self._next_event = now + EVENT_INTERVAL
-        speed = (self._received - self._start) / max(now - self._started_at, 1e-9)
-        total = self._received if done else self._total
-        received, sent = (0, self._received) if self._is_upload else (self._received, 0)
-        state = self._attempt, done, self._url, self._path, failed
-        self._callback(Progress(received, total, speed, *state, verifying=self._verifying, sent=sent))
+        speed = (self._count - self.start) / max(now - self.started_at, 1e-9)
+        total = self._count if done else self.total
+        received, sent = (0, self._count) if self.is_upload else (self._count, 0)
+        state = self.attempt, done, self.url, self.path, failed
+        callback(Progress(received, total, speed, *state, verifying=self.verifying, sent=sent))
