@@ -51,8 +51,9 @@ async def in_thread(function: Callable[..., T], *args: Any) -> T:
     if not await (_await_in_trio(work) if loop is None else _await_in_asyncio(work, loop)):
         try:
             await anyio.to_thread.run_sync(work.run)
-        except RuntimeError:  # no thread could start: the work itself raises nothing
-            work.run()
+        except RuntimeError:
+            if not work.run():  # a thread has called the function, which raises nothing itself
+                raise
     return work.result()
 
 
@@ -72,19 +73,25 @@ async def in_abandoned_thread(function: Callable[..., T], *args: Any) -> T:
 class _Work(Generic[T]):
     """A function call in a thread, and its outcome."""
 
-    __slots__ = ("_call", "_error", "_result", "has_ended", "waiter")
+    __slots__ = ("_calls", "_error", "_result", "has_ended", "waiter")
 
     def __init__(self, call: Callable[[], T]) -> None:
-        self._call = call
+        self._calls = [call]  # empty when the call has begun
         self._error: BaseException | None = None
         self.has_ended = False
         self.waiter: Any = None  # the future of asyncio or the task of trio that waits for the end
 
-    def run(self) -> None:
+    def run(self) -> bool:
+        """Call the function, unless it was called before. Return whether this method has called it."""
         try:
-            self._result = self._call()
+            call = self._calls.pop()  # atomic: two threads never call the function
+        except IndexError:
+            return False
+        try:
+            self._result = call()
         except BaseException as error:  # noqa: BLE001 - ``result`` raises it
             self._error = error
+        return True
 
     def result(self) -> T:
         if self._error is None:
@@ -128,7 +135,9 @@ async def _await_in_trio(work: _Work[Any]) -> bool:
     return True
 
 
-def _report(call_in_loop: Callable[..., object], wake: Callable[[_Work[Any]], None], work: _Work[Any], _: None) -> None:
+def _report(
+    call_in_loop: Callable[..., object], wake: Callable[[_Work[Any]], None], work: _Work[Any], _: object
+) -> None:
     with suppress(RuntimeError):  # the loop was closed
         call_in_loop(wake, work)
 

@@ -135,6 +135,19 @@ def test_above_the_limit_of_threads_the_work_still_runs(run, monkeypatch):
     run(main)
 
 
+def test_a_late_error_of_a_thread_does_not_repeat_the_work(run, monkeypatch):
+    async def failing_late(function):
+        function()
+        raise RuntimeError("late")
+
+    monkeypatch.setattr(filework, "_threads", WorkerThreads("httpconn-files", 0, 1.0))
+    monkeypatch.setattr(anyio.to_thread, "run_sync", failing_late)
+    calls: list[int] = []
+    with pytest.raises(RuntimeError, match="late"):
+        run(in_thread, calls.append, 1)
+    assert calls == [1]
+
+
 @pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
 def test_a_forked_child_has_its_own_threads(run):
     assert run(in_thread, str, 5) == "5"
