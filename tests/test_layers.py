@@ -57,13 +57,14 @@ RULES: dict[str, Rule] = {
         "it puts the methods and the options together",
     ),
     "filesystem": Rule(
-        "api.opening api.remotefile api.streamedfile core.dates core.links errors filesystem runtime.forking",
+        "api.opening api.remotefile api.streamedfile core.dates core.links errors filesystem runtime.forking"
+        " runtime.threads",
         NO_IO - {"asyncio"},
         "it is built on the public interface",
     ),
     "datasets": Rule(
         "access api.arguments api.outcomes connection core.bodycounter core.mediatypes core.messages core.urls datasets"
-        " disk.folders disk.lockfile disk.system errors options _version",
+        " disk.folders disk.lockfile disk.system errors options runtime.filework runtime.threads _version",
         WORLD - {"anyio", "time", "threading"},
         "it is built on the public interface, and fetches in an event loop",
     ),

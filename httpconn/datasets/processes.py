@@ -5,7 +5,6 @@ import os
 import pickle
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
@@ -14,6 +13,7 @@ from multiprocessing.context import SpawnProcess
 
 from ..core.bodycounter import ByteBudget
 from ..errors import HTTPConnError, InvalidRequest
+from ..runtime.threads import background_thread, required_threads, start_thread
 from .job import Job
 from .outcomes import default_connection
 from .run import Partition
@@ -93,9 +93,9 @@ def _wait_all(links: list[Connection]) -> None:
 
 def _run_share(parent: Connection, link: Connection, share: Sequence[int]) -> None:
     """Receive a job, run partitions of it in a process of their own, and send the exception or None."""
-    _end_with(parent)
     error: BaseException | None = None
     try:
+        _end_with(parent)
         run_partitions(link.recv(), share)
     except BaseException as raised:  # noqa: BLE001 - the parent raises it
         error = raised
@@ -126,4 +126,5 @@ def _end_with(parent: Connection) -> None:
         wait([parent])
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    with required_threads():
+        start_thread(background_thread("httpconn-parent", watch))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, TypeVar, cast
 
-from anyio import CapacityLimiter, Event, to_thread
+from anyio import Event, Lock
 from anyio.from_thread import start_blocking_portal
 
 from .._version import __version__
@@ -18,6 +18,8 @@ from ..api.outcomes import Fetched
 from ..connection import HTTPConnection
 from ..core.bodycounter import ByteBudget
 from ..errors import LimitExceeded
+from ..runtime.filework import in_thread
+from ..runtime.threads import required_threads
 from .job import Finished, Job, Journal, changed, outcome_of
 from .outcomes import Values, body_values, error_values, missing_url, response_values, url_text
 from .robots import Robots
@@ -87,13 +89,15 @@ class Partition:
             self._pool = stack.enter_context(ThreadPoolExecutor(1, "httpconn-commit"))
             self._rows = self._from_source() if self._job.retry is None else self._from_shards(self._job.retry)
             stack.callback(self._rows.close)
-            with start_blocking_portal() as portal:  # this thread may have a running event loop
-                try:
-                    portal.call(self._fetch)
-                except _Exit as ended:
-                    raise cast(BaseException, ended.__cause__) from None
-                finally:
-                    self._stopped = True
+            with required_threads():
+                self._pool.submit(int)  # starts the only thread of the pool
+                portal = stack.enter_context(start_blocking_portal())  # this thread may have a running event loop
+            try:
+                portal.call(self._fetch)
+            except _Exit as ended:
+                raise cast(BaseException, ended.__cause__) from None
+            finally:
+                self._stopped = True
             while self._commits:
                 self._commits.popleft().result()
             if self._job.retry is None:
@@ -104,7 +108,7 @@ class Partition:
             shard.writer.discard()
 
     async def _fetch(self) -> None:
-        self._turn = CapacityLimiter(1)
+        self._turn = Lock()
         self._room = Event()
         self._room.set()
         results = self._screened().async_get_many(
@@ -151,7 +155,8 @@ class Partition:
             self._room.set()
 
     async def _in_thread(self, work: Callable[..., T], *given: Any) -> T:
-        return await to_thread.run_sync(work, *given, limiter=self._turn)
+        async with self._turn:
+            return await in_thread(work, *given)
 
     def _take(self) -> list[tuple[Shard, Values]] | None:
         """Return the next rows to fetch, or None after the last one. Write the rows that have no URL."""

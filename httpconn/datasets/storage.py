@@ -18,6 +18,7 @@ from ..disk.folders import sync_folder
 from ..disk.lockfile import InUse, lock
 from ..disk.system import TranslatedErrors, flush, flush_file
 from ..errors import InvalidRequest, StorageError
+from ..runtime.threads import required_threads
 
 STATE = "_httpconn"  # the folder of the job, the journals and the unfinished files
 ATTEMPTS = 5  # maximum attempts of an upload to an object store
@@ -72,7 +73,7 @@ class Storage:
 
     def publish_folder(self, draft: str, name: str) -> None:
         """Move the files of a folder into a folder of the sink, several at the same time."""
-        with TranslatedErrors(self.sink), ThreadPoolExecutor(MOVES) as pool:
+        with TranslatedErrors(self.sink), required_threads(), ThreadPoolExecutor(MOVES) as pool:
             names = os.listdir(draft)
             for _ in pool.map(lambda each: self._move(f"{draft}/{each}", f"{name}/{each}"), names):
                 pass

@@ -14,8 +14,9 @@ from fsspec import asyn
 
 from ..api.opening import MAX_CONNECTIONS
 from ..api.remotefile import RemoteFile
-from ..errors import InvalidURL, StatusError
+from ..errors import InvalidRequest, InvalidURL, StatusError
 from ..runtime.forking import renew_in_child
+from ..runtime.threads import required_threads
 
 _MISSING = frozenset({404, 410})
 
@@ -82,9 +83,18 @@ class Threads:
         self._executor = ThreadPoolExecutor(MAX_CONNECTIONS, "httpconn-fsspec")
 
     async def run(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        """Call a function in a thread, as ``asyncio.to_thread`` does, which has only six threads on two cores."""
-        call = partial(copy_context().run, function, *args, **options)
-        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+        """Call a function in a thread, as ``asyncio.to_thread`` does, which has only six threads on two cores.
+
+        Raises InvalidRequest: no thread can be started.
+        """
+        calls = [partial(copy_context().run, function, *args, **options)]
+        try:
+            with required_threads():
+                result = asyncio.get_running_loop().run_in_executor(self._executor, lambda: calls.pop()())
+        except InvalidRequest:
+            calls.clear()  # the executor has queued the call: a later thread would run it
+            raise
+        return await result
 
 
 class CachedFile(AbstractBufferedFile):

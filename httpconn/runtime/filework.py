@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import anyio
 import anyio.to_thread
 
-from ..errors import InvalidRequest
 from .events import running_asyncio
-from .threads import CHECK_INTERVAL, WorkerThreads
+from .threads import CHECK_INTERVAL, WorkerThreads, required_threads
 
 if TYPE_CHECKING:
     import asyncio
@@ -63,10 +62,8 @@ async def in_abandoned_thread(function: Callable[..., T], *args: Any) -> T:
     Raises InvalidRequest: no thread can be started.
     """
     work = _Work(partial(function, *args))
-    try:
+    with required_threads():
         await anyio.to_thread.run_sync(work.run, abandon_on_cancel=True)
-    except RuntimeError as error:  # no thread could start: the work itself raises nothing
-        raise InvalidRequest("No thread can be started") from error
     return work.result()
 
 

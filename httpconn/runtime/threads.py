@@ -6,8 +6,8 @@ import _thread
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -103,11 +103,12 @@ class ThreadWorkerGroup:
         thread = background_thread("httpconn-worker", run, self._run, ended, flow, *args)
         self._threads[thread] = ended  # before the start, so that stop() reaches the thread
         try:
-            start_thread(thread)
-        except RuntimeError as error:
+            with required_threads():
+                start_thread(thread)
+        except InvalidRequest:
             del self._threads[thread]
             if not self._threads:
-                raise InvalidRequest("No thread can be started") from error
+                raise
             return False
         return True
 
@@ -172,6 +173,15 @@ class CleanUp:
     def wait(self) -> None:
         while not self.has_ended(CHECK_INTERVAL):
             pass
+
+
+@contextmanager
+def required_threads() -> Iterator[None]:
+    """Raise InvalidRequest if the system has no thread for the block. Nothing else in the block raises RuntimeError."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise InvalidRequest("No thread can be started") from error
 
 
 def background_thread(name: str, function: Callable[..., object], *args: object) -> threading.Thread:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import partial
+from multiprocessing import Pipe
 from typing import Any
 
 import anyio
+import fsspec
 import pytest
 
 import httpconn
+from httpconn import datasets
+from httpconn.datasets.processes import _run_share
+from httpconn.datasets.storage import Storage
+from httpconn.filesystem import HTTPConnFileSystem
 from httpconn.network.security import Security
 from httpconn.runtime.runtimes import EventLoopRuntime
 from tests.http.children import exit_code_of
@@ -28,6 +35,14 @@ def prevent_threads() -> None:
     threading.stack_size(1 << 50)
     with pytest.raises(RuntimeError):
         threading.Thread(target=print).start()
+
+
+def refused(function: Callable[[], object]) -> bool:
+    """Return whether a function raises InvalidRequest if no thread starts."""
+    prevent_threads()
+    with pytest.raises(httpconn.InvalidRequest, match="No thread can be started"):
+        function()
+    return True
 
 
 def called(face: str, method: str, *args: Any, **options: Any) -> Any:
@@ -61,6 +76,52 @@ def test_an_upload_in_parts_raises_an_error_of_httpconn(face, scripted):
 
     server = scripted(Served(BODY))
     assert exit_code_of(child) == 0
+
+
+def test_a_filesystem_raises_an_error_of_httpconn_and_forgets_the_call(scripted, tmp_path):
+    server = scripted(Served(BODY))
+
+    def child() -> bool:
+        filesystem = HTTPConnFileSystem(connection=httpconn.HTTPConnection(retries=0))
+        fsspec.asyn.get_loop()  # a thread of fsspec
+        refused(lambda: filesystem.get_file(server.url, tmp_path / "refused"))
+        threading.stack_size(0)
+        return filesystem.cat_file(server.url, 0, 3) == BODY[:3] and not (tmp_path / "refused").exists()
+
+    assert exit_code_of(child) == 0
+
+
+def test_a_data_set_raises_an_error_of_httpconn_and_continues(scripted, tmp_path):
+    server = scripted(Served(BODY))
+
+    def child() -> bool:
+        connection = httpconn.HTTPConnection(retries=0)
+        fetch = partial(datasets.fetch, [server.url], tmp_path / "sink", connection=connection)
+        refused(fetch)
+        threading.stack_size(0)
+        return fetch().succeeded == 1
+
+    assert exit_code_of(child) == 0
+
+
+def test_a_folder_of_a_sink_raises_an_error_of_httpconn(tmp_path):
+    storage = Storage(str(tmp_path))
+    (tmp_path / "draft").mkdir()
+    (tmp_path / "draft" / "file").touch()
+    assert exit_code_of(lambda: refused(lambda: storage.publish_folder(str(tmp_path / "draft"), "final"))) == 0
+
+
+def test_a_process_of_a_job_sends_an_error_of_httpconn():
+    (parent, own), (received, sent) = Pipe(duplex=False), Pipe()
+
+    def child() -> bool:
+        prevent_threads()
+        _run_share(parent, sent, range(1))
+        return True
+
+    with parent, own, received, sent:
+        assert exit_code_of(child) == 0
+        assert isinstance(received.recv(), httpconn.InvalidRequest)
 
 
 @pytest.mark.parametrize("face", FACES)
