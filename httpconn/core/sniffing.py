@@ -122,6 +122,6 @@ def require_accepted(accept: Collection[str], content_type: str | None, head: by
     types = types_of(declared, head)
     if not any("*" not in each and fnmatchcase(each, pattern) for each in types for pattern in accept):
         raise UnexpectedContent(
-            f"The body is {types[0]}, declared as {declared or 'no type'}; accepted: {' or '.join(accept)}",
+            f"The body is {types[0] if head else 'empty'}, declared as {declared or 'no type'}; accepted: {' or '.join(accept)}",
             retryable=False,
         )

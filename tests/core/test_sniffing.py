@@ -138,6 +138,11 @@ def test_a_body_is_accepted_or_an_error(accept, declared, head, is_accepted):
     assert not raised.value.retryable
 
 
+def test_an_error_says_that_a_body_is_empty():
+    with pytest.raises(UnexpectedContent, match="is empty, declared as image/png"):
+        require_accepted(patterns("image/*"), "image/png", b"")
+
+
 @given(
     st.none() | st.sampled_from(sorted(SIGNATURES)),
     st.binary(max_size=SNIFFED) | st.text("<!->?svg \n", max_size=SNIFFED).map(str.encode),
