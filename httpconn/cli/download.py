@@ -112,11 +112,11 @@ def download(
         limits = {"concurrency": concurrency, "segments": segments, "max_bytes": shared["max_bytes"]}
         source = manifest, base_url, folder
         sys.exit(manifests.download(*source, shared, limit_rate, limits, quiet=quiet, jsonl=jsonl))
-    _check(urls, input_file, output, single=bool(digest or mirrors))
+    _check(urls, input_file, output, digest, mirrors, server_names=remote_header_name)
     call: dict[str, Any] = {"extra_headers": header_fields(shared), "max_bytes": shared["max_bytes"]}
     if output is not None and is_stream(output):
-        if folder or jsonl or mirrors or remote_header_name:
-            raise click.UsageError("-o - and -o PIPE cannot be combined with -d, -J, --jsonl or --mirror")
+        if folder or jsonl or mirrors:
+            raise click.UsageError("-o - and -o PIPE cannot be combined with -d, --jsonl or --mirror")
         _stream(urls[0], output, digest, expect_types, shared, limit_rate, call)
         return
     call |= {
@@ -143,14 +143,26 @@ def download(
     sys.exit(code)
 
 
-def _check(urls: tuple[str, ...], input_file: TextIO | None, output: Path | None, *, single: bool) -> None:
+def _check(
+    urls: tuple[str, ...],
+    input_file: TextIO | None,
+    output: Path | None,
+    digest: str | None,
+    mirrors: tuple[str, ...],
+    *,
+    server_names: bool,
+) -> None:
     if not urls and input_file is None:
         raise click.UsageError("Give a URL, --input-file FILE or --manifest FILE")
     several = len(urls) != 1 or input_file is not None
     if output and several:
         raise click.UsageError("-o accepts one URL only; use -d FOLDER for several")
-    if single and several:
+    if several and (digest or mirrors):
         raise click.UsageError("--digest and --mirror accept one URL only")
+    if mirrors and not digest:
+        raise click.UsageError("--mirror needs --digest, which proves that a mirror has the same file")
+    if output and server_names:
+        raise click.UsageError("-o and -J cannot be combined: either you or the server names the file")
 
 
 def _existing(flag: str | None, remote_header_name: bool) -> str:

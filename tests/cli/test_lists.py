@@ -150,6 +150,8 @@ def test_lines_of_json_contain_the_error_of_a_line(files):
         ["-o", "-", "--jsonl"],
         ["-o", "-", "-d", "x"],
         ["-J", "--overwrite"],
+        ["-J", "-o", "file"],
+        ["--mirror", "http://127.0.0.1:1/b"],
         ["-j", "0"],
         ["--segments", "0"],
         ["--limit-rate", "0"],
