@@ -12,7 +12,7 @@ class AuthSteps:
 
     def __init__(self, flow: Any, original: httpx.Request, *, is_async: bool) -> None:
         self._flow = flow
-        self._is_async = is_async
+        self._is_async = is_async and hasattr(flow, "asend")  # a flow that awaits nothing may be a plain generator
         self._original = original
 
     async def next(self, response: httpx.Response | None) -> httpx.Request | None:

@@ -317,6 +317,18 @@ class TestFlows:
         with pytest.raises(InvalidRequest, match="requires_response_body"):
             face.call(named(auth=Unread()), "get_bytes", at(server, "a.example"))
 
+    def test_a_flow_that_awaits_nothing_may_be_a_plain_generator(self, named, face, scripted):
+        class Plain(httpx.Auth):
+            def sync_auth_flow(self, request):
+                request.headers["Authorization"] = "Key secret"
+                yield request
+
+            async_auth_flow = sync_auth_flow
+
+        server = scripted(response(body=b"ok"))
+        assert face.call(named(), "get_bytes", at(server, "a.example"), auth=Plain()) == b"ok"
+        assert server.requests[0].header("authorization") == "Key secret"
+
     def test_a_flow_may_have_the_methods_of_both_kinds(self, named, face, scripted):
         class Both:
             def __init__(self, request):
