@@ -71,7 +71,7 @@ class Folder:
         flush.ended = True
 
 
-_folders: dict[str, Folder] = {}  # if two threads add one folder, the only cost is a second flush
+_folders: dict[str, Folder] = {}  # if two threads use different objects of one folder, the cost is a second flush
 _MAX_FOLDERS = 256
 
 in_child(_folders.clear)  # a thread of the parent may hold their locks

@@ -28,9 +28,8 @@ class Sidecar:
     validator: str | None = None
     total: int | None = None
     committed: int = 0  # bytes on disk from the beginning of the file on
-    parts: tuple[
-        Part, ...
-    ] = ()  # the parts behind the committed bytes, in order; empty for a file that only grows at its end
+    # The parts behind the committed bytes, in order; empty for a file that only grows at its end.
+    parts: tuple[Part, ...] = ()
     media_type: str | None = None  # media type of the first response, or None
 
     @property

@@ -19,9 +19,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 T = TypeVar("T")
 
-SLOW_DIAL = (
-    0.25  # seconds without a result after which other items may start before those that wait for a first connection
-)
+SLOW_DIAL = 0.25
+"""Seconds without a result after which other items may start before those that wait for a first connection."""
 
 HTTP2_CALLS = 100
 """Minimum limit of simultaneous calls to an HTTP/2 host. Most servers allow it (RFC 9113 section 6.5.2)."""
@@ -327,8 +326,7 @@ class Scheduler(Generic[Item, Result]):
                 await self._wakes.receive()
 
     def _take(self, worker: Worker, *, comes: bool) -> Item | _NoItem:
-        """Return the next item of a worker. ``comes`` means that the worker is new or was idle, and has no finished
-        item.
+        """Return the next item of a worker. ``comes``: the worker is new or was idle, and has no finished item.
 
         A call that continues takes the place of the worker among the running workers.
         """

@@ -55,9 +55,8 @@ def running_asyncio() -> asyncio.AbstractEventLoop | None:
         loop = asyncio.get_running_loop()
     except RuntimeError:
         return None
-    running = getattr(
-        sys.modules.get("sniffio"), "thread_local", None
-    )  # trio and trio-asyncio set it, as anyio expects
+    # The name of the running library, which trio and trio-asyncio set.
+    running = getattr(sys.modules.get("sniffio"), "thread_local", None)
     is_trio = running is not None and running.name == "trio"
     return None if is_trio or asyncio.current_task(loop) is None else loop
 
