@@ -121,7 +121,8 @@ def require_accepted(accept: Collection[str], content_type: str | None, head: by
     declared = media_type(content_type)
     types = types_of(declared, head)
     if not any("*" not in each and fnmatchcase(each, pattern) for each in types for pattern in accept):
+        found = types[0] if head else "empty"
         raise UnexpectedContent(
-            f"The body is {types[0] if head else 'empty'}, declared as {declared or 'no type'}; accepted: {' or '.join(accept)}",
+            f"The body is {found}, declared as {declared or 'no type'}; accepted: {' or '.join(accept)}",
             retryable=False,
         )
