@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 import httpconn
-from tests.servers.scripted import ScriptedServer, Stall, in_turn, response
+from tests.servers.scripted import ScriptedServer, Stall, response
 
 
 def test_calls_in_the_block_share_its_time(face, connect, scripted):
@@ -34,10 +34,10 @@ def test_a_deadline_ends_the_backoff(face, connect, scripted):
 
 
 def test_after_the_block_calls_have_their_own_timeout(face, connect, scripted):
-    server = scripted(in_turn([Stall()], response(body=b"ok")))
+    stalled, server = scripted([Stall()]), scripted(response(body=b"ok"))
     connection = connect(retries=0)
     with httpconn.deadline(0.1), pytest.raises(httpconn.DeadlineExceeded):
-        face.get_bytes(connection, server.url)
+        face.get_bytes(connection, stalled.url)
     assert face.get_bytes(connection, server.url) == b"ok"
 
 
