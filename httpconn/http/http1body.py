@@ -151,6 +151,13 @@ class HTTP1Incoming(Incoming):
         self._close_if_complete(self._http)
         return count
 
+    async def discard(self) -> None:
+        """See :meth:`Incoming.discard`. Close a connection at once if the body's end cannot keep it usable."""
+        if self._http.persistent:
+            await super().discard()
+        else:
+            self.abandon()
+
     def _close_if_complete(self, http: http11.HTTP11Connection) -> None:
         if http.complete:
             self.complete = True

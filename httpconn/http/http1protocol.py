@@ -51,7 +51,7 @@ class HTTP11Connection:
         self._interim = self._interim_bytes = 0
         self._method = b""
         self._parts: list[bytes] = []
-        self._persistent = True
+        self.persistent: bool = True  # whether the connection can be reused once both messages are complete
         self._unsent: int | None = 0  # bytes of the request body; None: chunked and not ended
         # A plain function instead of a bound method avoids a reference cycle, so a dropped connection is freed at once.
         self._step: Callable[[HTTP11Connection, bytes], None] = HTTP11Connection._unexpected_bytes
@@ -71,7 +71,7 @@ class HTTP11Connection:
         A connection persists if both messages have HTTP/1.1 and no ``Connection: close`` (RFC 9112 section 9.3). It
         does not persist after a close-delimited or irregular response, or after bytes that follow a complete response.
         """
-        return self.complete and self._persistent and self._unsent == 0
+        return self.complete and self.persistent and self._unsent == 0
 
     # Sending requests.
 
@@ -94,7 +94,7 @@ class HTTP11Connection:
         return line + block
 
     def prevent_reuse(self) -> None:
-        self._persistent = False
+        self.persistent = False
 
     def send_connect(self, authority: bytes, headers: Fields) -> bytes:
         """Begin a CONNECT request (RFC 9110 section 9.3.6), and return its head. The client sends first in a tunnel."""
@@ -108,7 +108,7 @@ class HTTP11Connection:
     def begin(self, method: bytes, *, keep_alive: bool) -> None:
         """Begin an exchange without encoding its request."""
         self._method = method
-        self._persistent = keep_alive
+        self.persistent = keep_alive
         self._interim = self._interim_bytes = 0
         self._parts = []
         self._step = HTTP11Connection._head_bytes
@@ -147,7 +147,7 @@ class HTTP11Connection:
             else:
                 self._take_end()
         except (ProtocolError, HeaderTooLarge, Disconnected):
-            self._persistent = False
+            self.persistent = False
             self._step = HTTP11Connection._broken_bytes
             raise
 
@@ -185,7 +185,7 @@ class HTTP11Connection:
                 self._note_irregular(irregular)
             if head.status >= 200:
                 self.head = head
-                self._persistent = self._persistent and framing.keep_alive
+                self.persistent = self.persistent and framing.keep_alive
                 self._begin_body(head.status, framing, data)
                 return
             self._skip_interim(head, len(block))
@@ -194,7 +194,7 @@ class HTTP11Connection:
         """Prevent reuse of the connection, or reject the response under strict framing."""
         if self._strict:
             raise ProtocolError(f"the response is irregular, which strict_framing rejects: {irregularity}")
-        self._persistent = False
+        self.persistent = False
 
     def _skip_interim(self, head: Head, size: int) -> None:
         # RFC 9110 section 15.2: any number of interim responses may precede the final response, and a client may
@@ -217,7 +217,7 @@ class HTTP11Connection:
             self._chunks = ChunkedDecoder(self._max_headers, self._max_header_bytes)
         elif length is None:  # rule 8
             step = HTTP11Connection._unbounded_bytes
-            self.close_delimited = True
+            self.close_delimited, self.persistent = True, False
         self._step, self.direct_remaining = step, length or 0
         if data or length == 0:
             step(self, data)
@@ -250,7 +250,7 @@ class HTTP11Connection:
     def _unexpected_bytes(self, _: bytes) -> None:
         # No request is outstanding, so these bytes belong to no response. The connection is out of sync.
         self.has_excess = True
-        self._persistent = False
+        self.persistent = False
 
     def _broken_bytes(self, _: bytes) -> None:
         raise ProtocolError("the connection is broken")
@@ -261,7 +261,7 @@ class HTTP11Connection:
         self._step = HTTP11Connection._unexpected_bytes
 
     def _take_end(self) -> None:
-        self._persistent = False
+        self.persistent = False
         if self.complete:
             return
         # RFC 9112 section 8: a message is complete only if its framing says so. The last chunk is sufficient: some

@@ -43,8 +43,6 @@ class ConnectTunnel:
                 return True
             if not self._authorization.continues_after(head):
                 raise self._refusal(head)
-            if http.close_delimited:
-                return False
             response = HTTP1Incoming(socket_stream, http, head, AttemptTimeouts(at=end), lambda *, reusable: None)
             await response.discard()
             if not (http.is_reusable() and socket_stream.is_fresh()):

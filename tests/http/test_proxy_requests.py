@@ -98,6 +98,19 @@ def test_an_endless_body_of_a_407_is_not_awaited(face, connect, scripted):
     assert face.get_bytes(connection, "http://example.com/") == b"ok"
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("framing", [b"", b"Connection: close\r\nContent-Length: 20\r\n"])
+def test_a_body_of_a_407_is_not_awaited_if_its_end_closes_the_connection(
+    face, connect, scripted, scheme, framing, monkeypatch
+):
+    monkeypatch.setattr(http1body, "DISCARD_TIME", 60.0)
+    proxy = scripted(in_turn([b"HTTP/1.1 407 No\r\n" + framing + b"\r\nx", Stall()], response(503)))
+    connection = connect(proxy=Proxy(proxy.url, auth=Steps()), retries=0)
+    with pytest.raises((httpconn.StatusError, httpconn.ProxyFailed), match="503"):
+        face.get_bytes(connection, f"{scheme}://example.com/", timeout=3)
+    assert proxy.connections == 2
+
+
 def refusal_in_parts(every):
     return [b"HTTP/1.1 407 No\r\nContent-Length: 20\r\n\r\n", Drip(b"x" * 20, every=every)]
 
