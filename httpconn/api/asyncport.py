@@ -104,6 +104,9 @@ class AsyncPort(SendingPort):
                 await anyio.sleep(pause)
                 pause = min(2 * pause, CHECK_INTERVAL)
 
+    def can_start_workers(self) -> bool:
+        return True
+
     def worker_group(self) -> TaskWorkers:
         """See :class:`httpconn.runtime.port.Port`. The tasks of the group have no worker of a scheduler."""
         return TaskWorkers(self if self._worker is None else AsyncPort(self.client, owned=False))

@@ -23,7 +23,7 @@ from ..options import Timeouts
 from ..runtime.events import ThreadEvent, portions
 from ..runtime.interruption import Interruption
 from ..runtime.port import Exchange
-from ..runtime.threads import CHECK_INTERVAL, CleanUp, Stopped, ThreadWorkerGroup
+from ..runtime.threads import CHECK_INTERVAL, CleanUp, Stopped, ThreadWorkerGroup, background_thread, start_thread
 from .sending import SendingPort
 
 if TYPE_CHECKING:
@@ -102,6 +102,13 @@ class SyncPort(SendingPort):
     async def clean_up(self, function: Callable[[], object]) -> None:
         """See :class:`httpconn.runtime.port.Port`. A second interruption, such as another Ctrl-C, does not stop it."""
         CleanUp(function).wait()
+
+    def can_start_workers(self) -> bool:
+        try:
+            start_thread(background_thread("httpconn-probe", int))
+        except RuntimeError:
+            return False
+        return True
 
     def worker_group(self) -> ThreadWorkers:
         return ThreadWorkers(self.client)

@@ -56,6 +56,8 @@ def max_connections(state: DownloadState, response: OpenResponse) -> int:
         return 1
     rules = response.call.rules
     of_host = rules.limit_for(response.request.origin) or rules.limits.per_host
+    if not state.port.can_start_workers():
+        return 1
     return min(rules.limits.max_connections, of_host, requested or segments.MAX_AUTOMATIC)
 
 

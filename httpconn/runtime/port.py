@@ -170,6 +170,9 @@ class Port(Protocol):
     async def clean_up(self, function: Callable[[], object]) -> None:
         """Run blocking file work to its end even if the task is cancelled."""
 
+    def can_start_workers(self) -> bool:
+        """Return whether the system has a thread for another worker, if workers are threads."""
+
     def worker_group(self) -> AbstractAsyncContextManager[tuple[WorkerGroup, Port]]:
         """Return a context manager that provides a worker group and the port of its workers. Its end stops them."""
 

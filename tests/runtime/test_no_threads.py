@@ -53,7 +53,8 @@ def called(face: str, method: str, *args: Any, **options: Any) -> Any:
     return anyio.run(partial(getattr(connection, async_name(method)), *args, **options), backend=face)
 
 
-@pytest.mark.parametrize(("face", "segments"), [("sync", 1), *((face, number) for face in ASYNC for number in (1, 2))])
+@pytest.mark.parametrize("segments", [1, 2])
+@pytest.mark.parametrize("face", FACES)
 def test_a_download_needs_no_thread(face, segments, scripted, tmp_path):
     server, target = scripted(Served(BODY)), tmp_path / "file"
     assert exit_code_of(lambda: called(face, "download", server.url, target, segments=segments).size == len(BODY)) == 0
