@@ -6,10 +6,9 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from itertools import chain, zip_longest
 
-from ..runtime.forking import renew_in_child
+from ..runtime.forking import close_in_child
 from ..runtime.resolver import Address
 from ..runtime.runtimes import Runtime
 from ..runtime.timeouts import seconds_left
@@ -32,22 +31,11 @@ def interleaved(addresses: Sequence[Address]) -> list[Address]:
     return [address for address in chain.from_iterable(zip_longest(first, other)) if address][:MAX_TRIED]
 
 
-class Socket(socket.socket):
-    """A socket that is closed in the child of a fork. The parent keeps its connection."""
-
-    __slots__ = ()
-
-    def after_fork(self) -> None:
-        """Close the descriptor of the child, without a shutdown of the connection."""
-        with suppress(OSError):
-            os.close(self.detach())
-
-
 def begin(address: Address, prepare: Callable[[socket.socket], None]) -> socket.socket:
     """Return a socket whose connection attempt has started; raises an exception of ``BROKEN``."""
-    sock = Socket(address.family, socket.SOCK_STREAM)
+    sock = socket.socket(address.family, socket.SOCK_STREAM)
     try:
-        renew_in_child(sock)
+        close_in_child(sock)
         prepare(sock)
         sock.setblocking(False)
         code = sock.connect_ex(address.name)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Protocol
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
 from weakref import ref
+
+if TYPE_CHECKING:
+    import socket
 
 
 class Renewable(Protocol):
@@ -27,6 +31,12 @@ def renew_in_child(owner: Renewable) -> None:
     _alive.add(ref(owner, _alive.discard))
 
 
+def close_in_child(sock: socket.socket) -> None:
+    """Register a socket to be closed in the child of each fork. The parent keeps its connection."""
+    _sockets.add(ref(sock, _sockets.discard))
+
+
+_sockets: set[ref[socket.socket]] = set()
 _alive: set[ref[Renewable]] = set()
 """A WeakSet would remove objects in Python code, where an exception of a signal handler is lost."""
 
@@ -37,3 +47,8 @@ def _renew() -> None:
         owner = reference()
         if owner is not None:
             owner.after_fork()
+    for each in list(_sockets):
+        sock = each()
+        if sock is not None:
+            with suppress(OSError):
+                os.close(sock.detach())  # without a shutdown of the connection

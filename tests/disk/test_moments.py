@@ -14,7 +14,7 @@ from tests.torture.storm import left_behind, wait_until
 # An interruption can drop a coroutine before its start, or a new socket. Python closes both.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
-    pytest.mark.filterwarnings("ignore:unclosed <httpconn.network.race.Socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 
 BODY = random.Random(0).randbytes(100_003)

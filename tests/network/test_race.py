@@ -193,6 +193,16 @@ def test_an_interrupted_race_leaves_no_socket(starts):
     assert starts.open() == []
 
 
+def test_the_socket_class_can_be_replaced(monkeypatch):
+    class Guarded(socket.socket):
+        """A class such as that of pytest-socket, which blocks the network."""
+
+    address = Address(socket.AF_INET, ("127.0.0.1", 9))
+    monkeypatch.setattr(socket, "socket", Guarded)
+    with begin(address, lambda _: None) as sock:
+        assert type(sock) is Guarded
+
+
 def test_a_socket_that_cannot_be_prepared_is_closed():
     made = []
 

@@ -28,7 +28,7 @@ from tests.torture.interrupts import Alarm, actions, respond, storm
 # An interrupted call can drop a coroutine that has not begun, or a socket that it has just made: Python closes both.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
-    pytest.mark.filterwarnings("ignore:unclosed <httpconn.network.race.Socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 
 STEP = 7
