@@ -197,10 +197,10 @@ def test_the_socket_class_can_be_replaced(monkeypatch):
     class Guarded(socket.socket):
         """A class such as that of pytest-socket, which blocks the network."""
 
-    address = Address(socket.AF_INET, ("127.0.0.1", 9))
-    monkeypatch.setattr(socket, "socket", Guarded)
-    with begin(address, lambda _: None) as sock:
-        assert type(sock) is Guarded
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setattr(socket, "socket", Guarded)
+        with begin(Address(socket.AF_INET, listener.getsockname()), lambda _: None) as sock:
+            assert type(sock) is Guarded
 
 
 def test_a_socket_that_cannot_be_prepared_is_closed():
