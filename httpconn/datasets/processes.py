@@ -58,8 +58,11 @@ def _started(watched: Connection, share: Sequence[int]) -> tuple[Connection, Spa
         # The job does not fit into the buffer of a pipe. If the process died before it had read its arguments, start()
         # would wait forever.
         process = SPAWN.Process(target=_run_share, args=(watched, given, share))
-        with _interrupts_blocked():
-            process.start()
+        try:
+            with _interrupts_blocked():
+                process.start()
+        except OSError as error:
+            raise HTTPConnError(f"A process of the job could not be started: {error.strerror}") from error
     return link, process
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ import pytest
 
 import httpconn
 from httpconn import datasets
+from httpconn.datasets import processes
 from httpconn.testing import Received, ScriptedServer, response
 from tests.datasets.jobs import die, fail, loopback, reverse
 from tests.datasets.test_datasets import FORMATS, bodies_of, rows_of
@@ -210,6 +212,16 @@ def test_a_job_fails_if_one_of_its_processes_is_killed(server, by_name, tmp_path
         datasets.fetch(urls, tmp_path / "sink", processes=2, connection=by_name, on_item=die)
     datasets.fetch(urls, tmp_path / "sink", connection=by_name)
     assert is_complete(tmp_path / "sink", "parquet", 30)
+
+
+def test_a_job_fails_if_a_process_cannot_be_started(server, by_name, tmp_path, monkeypatch):
+    def start(_: object) -> None:  # as if the process ended before it had read its arguments
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+    monkeypatch.setattr(processes.SPAWN.Process, "start", start)
+    urls = [f"http://h{n % 8}.test:{server.port}/{n}" for n in range(30)]
+    with pytest.raises(httpconn.HTTPConnError, match="could not be started: Broken pipe"):
+        datasets.fetch(urls, tmp_path / "sink", processes=2, connection=by_name)
 
 
 def test_an_iterable_is_read_by_several_processes(server, by_name, tmp_path):
