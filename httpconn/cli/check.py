@@ -13,10 +13,10 @@ from ..errors import HTTPConnError
 from ..network.guard import explained
 from ..progress import printable
 from .ending import exit_code, one_line_errors, print_error
-from .output import print_line
+from .output import Command, print_line
 
 
-@click.command(short_help="Explain whether an access policy allows a URL.")
+@click.command(cls=Command, short_help="Explain whether an access policy allows a URL.")
 @click.argument("urls", metavar="URL...", nargs=-1, required=True)
 @click.option(
     "--access",

@@ -4,13 +4,13 @@ import click
 from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
 
 from .ending import one_line_errors
-from .output import print_line
+from .output import Command, print_line
 
 SHELLS: dict[str, type[ShellComplete]] = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
 VARIABLE = "_HTTPCONN_COMPLETE"  # environment variable by which a shell asks click for completions
 
 
-@click.command(short_help="Print a completion script for a shell.")
+@click.command(cls=Command, short_help="Print a completion script for a shell.")
 @click.argument("shell", type=click.Choice(list(SHELLS)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:

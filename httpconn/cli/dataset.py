@@ -13,13 +13,13 @@ from ..errors import InvalidRequest
 from . import options
 from .connecting import header_fields, make_connection
 from .ending import EPILOG, one_line_errors
-from .output import print_line
+from .output import Command, print_line
 
 if TYPE_CHECKING:
     from ..datasets import Summary
 
 
-@click.command(epilog=EPILOG, short_help="Fetch the URLs of a table into a data set.")
+@click.command(cls=Command, epilog=EPILOG, short_help="Fetch the URLs of a table into a data set.")
 @click.argument("source")
 @click.argument("sink")
 @click.option(

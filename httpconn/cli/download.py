@@ -17,7 +17,7 @@ from . import manifests, options
 from .connecting import connected, header_fields, make_connection
 from .ending import EPILOG, one_line_errors
 from .items import Item, ItemReader
-from .output import create_folder, is_stream, open_output
+from .output import Command, create_folder, is_stream, open_output
 from .summary import Summary
 
 CONCURRENCY = 16
@@ -27,7 +27,7 @@ def _on_existing(flag: str, value: str, help_text: str) -> Callable[[Any], Any]:
     return click.option(f"--{flag}", "existing", flag_value=value, help=help_text)
 
 
-@click.command(epilog=EPILOG, short_help="Download URLs to files.")
+@click.command(cls=Command, epilog=EPILOG, short_help="Download URLs to files.")
 @click.argument("urls", metavar="[URL]...", nargs=-1)
 @options.output("File to write, for one URL")
 @options.path("-d", "--folder", help="Folder for the files, which are named after their URLs.")

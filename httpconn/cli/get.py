@@ -14,7 +14,7 @@ from . import options
 from .connecting import header_fields, make_connection
 from .ending import EPILOG, one_line_errors
 from .jsonlines import line_of, urls_of
-from .output import Write, open_output, standard_output, write
+from .output import Command, Write, open_output, standard_output, write
 
 if TYPE_CHECKING:
     from ..api.outcomes import Fetched
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..response import Response
 
 
-@click.command(epilog=EPILOG, short_help="Print the content of URLs, or write it to a file.")
+@click.command(cls=Command, epilog=EPILOG, short_help="Print the content of URLs, or write it to a file.")
 @click.argument("url", required=False)
 @options.output("File to write; by default, standard output")
 @options.create_dirs

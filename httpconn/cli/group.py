@@ -11,7 +11,7 @@ import click
 from .._version import __version__
 from ..importing import without_collection
 from .ending import EPILOG, one_line_errors
-from .output import output_errors
+from .output import Command
 
 
 class Commands(Mapping[str, click.Command]):
@@ -32,15 +32,11 @@ class Commands(Mapping[str, click.Command]):
         return len(self.NAMES)
 
 
-class Group(click.Group):
-    """The command group, which also reads the options of a command and writes the texts of --help and --version."""
-
-    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
-        with one_line_errors(), output_errors():
-            return super().make_context(*arguments, **options)
+class Group(Command, click.Group):
+    """The command group, which also reads the options of a command."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        with one_line_errors(), output_errors():
+        with one_line_errors():
             return super().invoke(ctx)
 
 

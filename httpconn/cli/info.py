@@ -10,10 +10,10 @@ from ..progress import printable
 from . import options
 from .connecting import header_fields, make_connection
 from .ending import EPILOG, one_line_errors
-from .output import print_line
+from .output import Command, print_line
 
 
-@click.command(epilog=EPILOG, short_help="Print the size, type, version and digest of a file.")
+@click.command(cls=Command, epilog=EPILOG, short_help="Print the size, type, version and digest of a file.")
 @click.argument("url")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @options.with_options

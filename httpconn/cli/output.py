@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
 from .. import errors
+from .ending import one_line_errors
 
 Write = Callable[[bytes], object]
 
@@ -115,3 +116,11 @@ def _discard_output() -> None:
     Neither a later line nor the flush at exit must write to the pipe again.
     """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Command(click.Command):
+    """A command. If the text of --help or --version cannot be written, the error has one line."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        with one_line_errors(), output_errors():
+            return super().make_context(*arguments, **options)

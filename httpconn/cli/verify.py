@@ -21,12 +21,12 @@ from . import options
 from .connecting import connected, header_fields
 from .ending import EPILOG, exit_code, print_error, print_message
 from .manifests import load
-from .output import print_line
+from .output import Command, print_line
 
 BLOCK = 1024 * 1024
 
 
-@click.command(epilog=EPILOG, short_help="Compare the files of a folder with a manifest.")
+@click.command(cls=Command, epilog=EPILOG, short_help="Compare the files of a folder with a manifest.")
 @click.argument("manifest", metavar="MANIFEST")
 @options.path("-d", "--folder", help="Folder of the files. Default: the current folder.")
 @click.option("--jsonl", is_flag=True, help="Print one line of JSON per file.")

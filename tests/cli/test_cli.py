@@ -278,6 +278,15 @@ def test_a_closed_pipe_is_not_an_error(scripted):
         assert process.wait(200) == 0
 
 
+def test_another_broken_pipe_is_not_the_success_of_a_command(monkeypatch):
+    def get_metadata(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(httpconn.HTTPConnection, "get_metadata", get_metadata)
+    with pytest.raises(BrokenPipeError):
+        cli.main(["info", "http://127.0.0.1/"], standalone_mode=False)
+
+
 def test_a_command_without_a_reader_does_all_its_work(application, tmp_path):
     reader, writer = os.pipe()
     os.close(reader)
