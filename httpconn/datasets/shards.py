@@ -144,7 +144,8 @@ def tar_header(name: str, size: int) -> bytearray:
     # tarfile takes five times as long.
     header = bytearray(_MEMBER)
     header[: len(name)] = name.encode("ascii")
-    header[124:135] = b"%011o" % size
+    # From 8 GiB, the size is binary, as GNU tar and tarfile read it.
+    header[124:136] = b"%011o\0" % size if size < 8**11 else b"\x80" + size.to_bytes(11, "big")
     header[148:155] = b"%06o\0" % sum(header)
     return header
 

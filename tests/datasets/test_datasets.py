@@ -60,6 +60,11 @@ def test_the_header_of_a_tar_member_is_that_of_tarfile(name, size):
     assert tar_header(name, size) == member.tobuf()
 
 
+@pytest.mark.parametrize("size", [8**11, 2**40 + 1])
+def test_tarfile_reads_the_size_of_a_tar_member_of_8_gib(size):
+    assert tarfile.TarInfo.frombuf(bytes(tar_header("a", size)), "ascii", "strict").size == size
+
+
 def bodies_of(sink: Path, form: str) -> dict[int, bytes]:
     """The stored body of each row that has one."""
     found = {}
