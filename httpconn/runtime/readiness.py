@@ -9,11 +9,12 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import anyio
 
-from .events import PORTION, portions
+from .events import PORTION, portions, running_asyncio
 from .looptimers import LoopTimers, TrioTimers, trio_timers
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ BLOCKED_READ = (BlockingIOError, ssl.SSLWantReadError)
 """Exceptions of a non-blocking receive while there is nothing to receive."""
 
 _BUSY = "another task is waiting for the socket"
+_OTHER_LOOP = "The connection belongs to another event loop; use one transport for each loop"
 
 
 class Readiness(ABC):
@@ -185,7 +187,8 @@ class TrioDirection:
         trio: Any = sys.modules["trio"]
         try:
             self._timers.limit(self, end)
-        except RuntimeError:  # after the main task of a run, trio starts no task
+        except RuntimeError as error:  # after the main task of a run, trio starts no task
+            _require_trio(error)
             with trio.move_on_after(end - time.monotonic()):
                 return await self.wait(take, math.inf)
             raise TimeoutError("timed out") from None
@@ -198,6 +201,9 @@ class TrioDirection:
                 except trio.ClosedResourceError:  # the timer or ``notify_closing`` has woken both directions
                     if self._has_expired:
                         raise TimeoutError("timed out") from None
+                except RuntimeError as error:
+                    _require_trio(error)
+                    raise
             raise OSError("the socket is closed")
         finally:
             self._is_waiting = False
@@ -209,7 +215,14 @@ class TrioDirection:
 
     def wake(self) -> None:
         if self._socket.fileno() >= 0:
-            sys.modules["trio"].lowlevel.notify_closing(self._socket)
+            with suppress(RuntimeError):  # outside trio, where no task waits
+                sys.modules["trio"].lowlevel.notify_closing(self._socket)
+
+
+def _require_trio(error: RuntimeError) -> None:
+    """Raise OSError if a task of asyncio has called trio, which has raised an error."""
+    if running_asyncio() is not None:
+        raise OSError(_OTHER_LOOP) from error
 
 
 class TaskReadiness(Readiness):
@@ -222,11 +235,16 @@ class TaskReadiness(Readiness):
         self._timers = timers
 
     async def result_of(self, take: Callable[[], T], end: float) -> T:
-        await wait_for_first([self._wait(anyio.wait_readable)], self._timers, end)
+        await self._wait_until(anyio.wait_readable, end)
         return take()
 
     async def writable(self, end: float) -> None:
-        await wait_for_first([self._wait(anyio.wait_writable)], self._timers, end)
+        await self._wait_until(anyio.wait_writable, end)
+
+    async def _wait_until(self, waiting: Callable[[Any], Awaitable[None]], end: float) -> None:
+        if running_asyncio() is not self._timers.loop:
+            raise OSError(_OTHER_LOOP)
+        await wait_for_first([self._wait(waiting)], self._timers, end)
 
     async def _wait(self, waiting: Callable[[Any], Awaitable[None]]) -> None:
         try:
@@ -335,7 +353,7 @@ class _Direction:
         except (RuntimeError, TypeError) as error:
             if waiter.done():  # an error of ``act``
                 raise
-            raise OSError("The connection belongs to another event loop; use one transport for each loop") from error
+            raise OSError(_OTHER_LOOP) from error
         finally:
             timers.ends.pop(waiter, None)
             self._waiter, self._act = None, _nothing

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import itertools
 import select
 import socket
 import threading
@@ -290,21 +292,39 @@ def test_an_empty_chunked_request_body_is_terminated(face, user, application):
     assert made.transport.stats.open == 1
 
 
-@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+class WithoutReaders(asyncio.SelectorEventLoop):
+    """An event loop that cannot watch sockets itself, as the one of Windows."""
+
+    def add_reader(self, *_):
+        raise NotImplementedError
+
+    add_writer = remove_reader = remove_writer = add_reader
+
+
+LOOPS = {
+    "asyncio": {"backend": "asyncio"},
+    "without readers": {"backend": "asyncio", "backend_options": {"loop_factory": WithoutReaders}},
+    "trio": {"backend": "trio"},
+}
+
+
+@pytest.mark.parametrize(
+    ("first", "then"), [each for each in itertools.product(LOOPS, LOOPS) if each != ("trio", "trio")]
+)
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_connection_of_another_event_loop_is_replaced(scripted, backend, method):
+def test_a_connection_of_another_event_loop_is_replaced(scripted, first, then, method):
     server = scripted(in_turn(OK, [Stall()], OK))
     client = httpx.AsyncClient(transport=AsyncHTTPTransport())
 
     async def send():
         return (await client.request(method, server.url)).content
 
-    assert anyio.run(send) == b"ok"
+    assert anyio.run(send, **LOOPS[first]) == b"ok"
     if method == "POST":  # the server may have processed it
         with pytest.raises(httpx.ReadError, match="belongs to another event loop"):
-            anyio.run(send, backend=backend)
-    assert anyio.run(send, backend=backend) == b"ok"
-    anyio.run(client.aclose, backend=backend)
+            anyio.run(send, **LOOPS[then])
+    assert anyio.run(send, **LOOPS[then]) == b"ok"
+    anyio.run(client.aclose, **LOOPS[first])
     assert server.connections == 2
 
 
