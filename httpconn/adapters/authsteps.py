@@ -10,9 +10,14 @@ from ..errors import InvalidRequest, StatusError
 class AuthSteps:
     """The steps of ``sync_auth_flow`` or ``async_auth_flow``; see :class:`httpconn.runtime.port.AuthSteps`."""
 
-    def __init__(self, flow: Any, original: httpx.Request, *, is_async: bool) -> None:
+    def __init__(self, auth: Any, original: httpx.Request, *, is_async: bool) -> None:
+        name = "async_auth_flow" if is_async else "sync_auth_flow"
+        begin = getattr(auth, name, None)
+        flow: Any = None if begin is None else begin(original)
         self._flow = flow
         self._is_async = is_async and hasattr(flow, "asend")  # a flow that awaits nothing may be a plain generator
+        if not (self._is_async or hasattr(flow, "send")):
+            raise InvalidRequest(f"auth: {name} must be a generator that yields requests")
         self._original = original
 
     async def next(self, response: httpx.Response | None) -> httpx.Request | None:

@@ -88,8 +88,8 @@ class AsyncPort(SendingPort):
         if inspect.isawaitable(result):
             await result
 
-    def auth_steps(self, flow: Any, request: httpx.Request) -> AuthSteps:
-        return AuthSteps(flow.async_auth_flow(request), request, is_async=True)
+    def auth_steps(self, auth: Any, request: httpx.Request) -> AuthSteps:
+        return AuthSteps(auth, request, is_async=True)
 
     async def _send_through(
         self, transport: httpx.AsyncBaseTransport, request: httpx.Request, deadline: Deadline

@@ -88,8 +88,8 @@ class SyncPort(SendingPort):
                 result.close()
             raise not_awaited(hook)
 
-    def auth_steps(self, flow: Any, request: httpx.Request) -> AuthSteps:
-        return AuthSteps(flow.sync_auth_flow(request), request, is_async=False)
+    def auth_steps(self, auth: Any, request: httpx.Request) -> AuthSteps:
+        return AuthSteps(auth, request, is_async=False)
 
     async def _send_through(
         self, transport: httpx.BaseTransport, request: httpx.Request, deadline: Deadline

@@ -67,7 +67,8 @@ def credentials_of(auth: Auth | None) -> Credentials:
         return _authorization(f"Bearer {auth.token}")
     if isinstance(auth, (tuple, list)):
         return _authorization(basic(*checked_pair(auth, "auth"), "auth"))
-    if isinstance(auth, str | type) or not callable(getattr(auth, "sync_auth_flow", None)):
+    is_flow = callable(getattr(auth, "sync_auth_flow", None)) and hasattr(auth, "requires_response_body")
+    if isinstance(auth, str | type) or not is_flow:
         raise InvalidRequest(
             'auth must be (user, password), Bearer(token), an httpx.Auth such as DigestAuth, or "netrc"'
         )

@@ -38,7 +38,9 @@ async def authenticated(
     try:
         for _ in range(MAX_REQUESTS):
             made = await steps.next(response)
-            if made is None and last is not None:
+            if made is None:
+                if last is None:
+                    raise InvalidRequest("auth: the authentication flow must yield a request")
                 return last
             if last is not None:
                 last[1].take()  # a body that has arrived with the head leaves the connection usable

@@ -145,8 +145,8 @@ class Port(Protocol):
     async def notify(self, hook: Callable[..., Any], event: object) -> None:
         """Call an event hook. Wrap an HTTPConnError of the hook in :class:`HookRaised`, so that it is not retried."""
 
-    def auth_steps(self, flow: Any, request: Any) -> AuthSteps:
-        """Return the steps of an authentication flow of httpx for a request."""
+    def auth_steps(self, auth: Any, request: Any) -> AuthSteps:
+        """Begin the authentication flow of an ``httpx.Auth`` for a request. Raises InvalidRequest: it is not a flow."""
 
     async def send(self, request: Request, timeouts: Timeouts, deadline: Deadline) -> Exchange:
         """Send a request and receive the head of its response. Raises HTTPConnError: the request failed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import threading
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -162,6 +163,7 @@ class TestTokens:
             lambda: HostOptions(max_connections=0),
             lambda: HostOptions(rate_limit=5),
             lambda: httpconn.HTTPConnection(auth=(None, SECRET)),
+            lambda: httpconn.HTTPConnection(auth=SimpleNamespace(sync_auth_flow=iter)),
         ],
     )
     def test_invalid_options_are_errors_that_do_not_show_a_secret(self, make):
@@ -197,6 +199,13 @@ class Fetching(httpx.Auth):
 
 def guarded(request):
     return echo(request) if request.header("authorization") else response(401, body=b"who?")
+
+
+async def coroutine():
+    """Return None, as an ``auth_flow`` that is a coroutine function."""
+
+
+FLOWS_WITHOUT_REQUESTS = [type(None), list, coroutine, lambda: (each for each in ()), lambda: (each for each in [None])]
 
 
 class TestFlows:
@@ -328,6 +337,30 @@ class TestFlows:
         server = scripted(response(body=b"ok"))
         assert face.call(named(), "get_bytes", at(server, "a.example"), auth=Plain()) == b"ok"
         assert server.requests[0].header("authorization") == "Key secret"
+
+    @pytest.mark.parametrize("flow", FLOWS_WITHOUT_REQUESTS)
+    def test_a_flow_that_is_no_generator_of_requests_is_an_error(self, named, face, scripted, flow):
+        class Wrong(httpx.Auth):
+            def sync_auth_flow(self, request):
+                return flow()
+
+            async_auth_flow = sync_auth_flow
+
+        server = scripted(response())
+        with pytest.raises(InvalidRequest, match=r"must be a generator|must yield a request"):
+            face.call(named(auth=Wrong()), "get_bytes", at(server, "a.example"))
+        assert server.requests == []
+
+    def test_an_auth_without_the_method_of_the_call_is_an_error(self, named, face, scripted):
+        auth = SimpleNamespace(
+            sync_auth_flow=lambda request: (each for each in [request]), requires_response_body=False
+        )
+        url, connection = at(scripted(response(body=b"ok")), "a.example"), named(auth=auth)
+        if face.is_async:
+            with pytest.raises(InvalidRequest, match="async_auth_flow must be a generator"):
+                face.call(connection, "get_bytes", url)
+        else:
+            assert face.call(connection, "get_bytes", url) == b"ok"
 
     def test_a_flow_may_have_the_methods_of_both_kinds(self, named, face, scripted):
         class Both:
