@@ -38,6 +38,8 @@ def _on_existing(flag: str, value: str, help_text: str) -> Callable[[Any], Any]:
 @options.input_file("File with a URL, or a URL and a path, per line.")
 @click.option(
     "--manifest",
+    multiple=True,
+    callback=options.once,
     metavar="FILE|URL",
     help="Checksum list, JSON lines or model index: download its missing or changed files; - is standard input.",
 )
@@ -86,7 +88,7 @@ def download(
     folder: Path | None,
     create_dirs: bool,
     remote_header_name: bool,
-    input_file: TextIO | None,
+    input_files: tuple[TextIO, ...],
     manifest: str | None,
     base_url: str | None,
     concurrency: int,
@@ -112,7 +114,7 @@ def download(
         limits = {"concurrency": concurrency, "segments": segments, "max_bytes": shared["max_bytes"]}
         source = manifest, base_url, folder
         sys.exit(manifests.download(*source, shared, limit_rate, limits, quiet=quiet, jsonl=jsonl))
-    _check(urls, input_file, output, digest, mirrors, server_names=remote_header_name)
+    _check(urls, input_files, output, digest, mirrors, server_names=remote_header_name)
     call: dict[str, Any] = {"extra_headers": header_fields(shared), "max_bytes": shared["max_bytes"]}
     if output is not None and is_stream(output):
         if folder or jsonl or mirrors:
@@ -132,7 +134,7 @@ def download(
         if folder is not None:
             _require_folder(folder, create_dirs)
         reader.read_arguments(urls)
-        if input_file is not None:
+        for input_file in input_files:
             reader.read_list(input_file)
         summary = Summary(display, json=jsonl, skip_existing=call["existing"] == "skip")
         call["progress"] = None if display is None else summary.progress
@@ -145,16 +147,16 @@ def download(
 
 def _check(
     urls: tuple[str, ...],
-    input_file: TextIO | None,
+    input_files: tuple[TextIO, ...],
     output: Path | None,
     digest: str | None,
     mirrors: tuple[str, ...],
     *,
     server_names: bool,
 ) -> None:
-    if not urls and input_file is None:
+    if not urls and not input_files:
         raise click.UsageError("Give a URL, --input-file FILE or --manifest FILE")
-    several = len(urls) != 1 or input_file is not None
+    several = len(urls) != 1 or bool(input_files)
     if output and several:
         raise click.UsageError("-o accepts one URL only; use -d FOLDER for several")
     if several and (digest or mirrors):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
@@ -40,7 +41,7 @@ def get(
     create_dirs: bool,
     include: bool,
     head: bool,
-    input_file: TextIO | None,
+    input_files: tuple[TextIO, ...],
     jsonl: bool,
     concurrency: int,
     quiet: bool,
@@ -51,7 +52,7 @@ def get(
     With --jsonl, the command accepts many URLs, and a URL that fails does not stop the command. If any URL fails, the
     exit code is 1.
     """
-    if (url is None) is (input_file is None) or (input_file is not None and not jsonl):
+    if (url is None) is not bool(input_files) or (input_files and not jsonl):
         raise click.UsageError("Give either one URL, or --input-file FILE with --jsonl")
     if jsonl and (output or include or head):
         raise click.UsageError("--jsonl cannot be combined with -o, -i or -I")
@@ -60,7 +61,7 @@ def get(
     call = {"extra_headers": header_fields(shared), "max_bytes": shared["max_bytes"]}
     with one_line_errors(url), make_connection(shared) as connection:
         if jsonl:
-            urls = [url or ""] if input_file is None else urls_of(input_file)
+            urls = chain.from_iterable(map(urls_of, input_files)) if input_files else [url or ""]
             sys.exit(_write_lines(standard_output(), connection.get_many(urls, concurrency=concurrency, **call)))
         with open_output(output, create_folders=create_dirs) as out:
             _write(connection, url or "", out, call, include=include, head=head)

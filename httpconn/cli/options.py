@@ -158,8 +158,20 @@ quiet: Option = click.option("-q", "--quiet", is_flag=True, help="Print results 
 
 def input_file(help_text: str) -> Option:
     return click.option(
-        "--input-file", type=ListFile(), metavar="FILE", help=f"{help_text} # starts a comment; - is standard input."
+        "--input-file",
+        "input_files",
+        type=ListFile(),
+        metavar="FILE",
+        multiple=True,
+        help=f"{help_text} # starts a comment; - is standard input; may be repeated.",
     )
+
+
+def once(context: click.Context, option: click.Parameter, values: tuple[str, ...]) -> str | None:
+    """Return the value of an option that is declared as ``multiple``, so that no value replaces another one."""
+    if len(values) > 1:
+        raise click.BadParameter("may be given only once")
+    return values[0] if values else None
 
 
 def number(*names: str, most: int, help_text: str, default: int | None = None) -> Option:

@@ -99,10 +99,21 @@ def test_the_exit_code_is_that_of_the_first_failure_in_order(scripted, tmp_path)
         ["http://localhost/a", "--mirror", "http://localhost/b"],
         ["--input-file", "-", "-o", "file"],
         ["http://localhost/a", "--digest", "sha256"],
+        ["--manifest", "one", "--manifest", "two", "-d", "."],
     ],
 )
 def test_contradictory_options_are_refused(arguments, tmp_path):
     assert run("download", *arguments, cwd=tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize("command", ["download", "get --jsonl"])
+def test_several_lists_are_read(scripted, tmp_path, command):
+    server = scripted(response(body=b"1"))
+    for name in "ab":
+        (tmp_path / name).write_text(server.url_for(f"/{name}.bin"))
+    done = run(*command.split(), "--input-file", "a", "--input-file", "b", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(request.target for request in server.requests) == [b"/a.bin", b"/b.bin"]
 
 
 @pytest.mark.parametrize("options", [[], ["--no-resume"]])
