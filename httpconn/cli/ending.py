@@ -1,5 +1,6 @@
 """The end of a command: one-line error messages on standard error, and exit codes for scripts."""
 
+import errno
 import signal
 import sys
 from collections.abc import Iterator
@@ -64,9 +65,14 @@ def set_url(error: errors.HTTPConnError, url: str) -> None:
 
 
 def _hint(error: errors.HTTPConnError, url: str | None) -> str:
-    """Return a hint for a URL without a scheme."""
-    has_no_scheme = isinstance(error, errors.InvalidURL) and url is not None and "://" not in url
-    return f"; add http:// in front: http://{error.url}" if has_no_scheme else ""
+    """Return a hint for a URL without a scheme, or for a missing folder that the command could create."""
+    if isinstance(error, errors.InvalidURL) and url is not None and "://" not in url:
+        return f"; add http:// in front: http://{error.url}"
+    context = click.get_current_context(silent=True)
+    could_create = context is not None and context.params.get("create_dirs") is False
+    if could_create and isinstance(error, errors.StorageError) and error.errno == errno.ENOENT:
+        return "; add --create-dirs to create missing folders"
+    return ""
 
 
 @contextmanager

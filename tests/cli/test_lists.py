@@ -112,6 +112,14 @@ def test_the_server_names_the_file_and_replaces_none(scripted, tmp_path):
     assert again.stdout == f"{tmp_path}/my report.pdf (7 bytes, skipped)\n".encode()
 
 
+@pytest.mark.parametrize("options", [("get", "-o", "new/a"), ("download", "-o", "new/a"), ("download", "-d", "new")])
+def test_an_error_about_a_missing_folder_names_create_dirs(server, tmp_path, options):
+    command = (*options, server.url_for("/a"))
+    done = run(*command, cwd=tmp_path)
+    assert done.stderr.endswith(b"; add --create-dirs to create missing folders\n")
+    assert run(*command, "--create-dirs", cwd=tmp_path).returncode == 0
+
+
 def test_create_dirs_creates_folders(server, tmp_path):
     (tmp_path / "urls").write_text(f"{server.url_for('/a')} deep/er/a.bin\n")
     assert run("download", "--input-file", "urls", "-d", "new", "--create-dirs", cwd=tmp_path).returncode == 0
