@@ -52,6 +52,11 @@ class OwnFiles:
                 remove_abandoned(names.part(token))
         self._resume(record)
 
+    @property
+    def _own_tokens(self) -> frozenset[str]:
+        """The tokens of the partial file and of the kept one."""
+        return frozenset({self._token} if self._kept is None else {self._token, self._kept.token})
+
     def _record(self) -> SidecarRecord | None:
         """Return the record of the last checkpoint, without the kept file."""
         if self._saved is None:
@@ -183,10 +188,8 @@ class OwnFiles:
             remove_abandoned(self._names.part(self._kept.token))
         if self._may_have_sidecar:
             system.remove(self._draft())
-            record, own = load(self._names.sidecar), {self._token}
-            if self._kept is not None:
-                own.add(self._kept.token)
-            if record is not None and own & record.tokens and (remove or self._kept is None):
+            record = load(self._names.sidecar)
+            if record is not None and self._own_tokens & record.tokens and (remove or self._kept is None):
                 os.unlink(self._names.sidecar)
 
     def _draft(self) -> str:

@@ -108,7 +108,7 @@ class PartFile(OwnFiles):
             with self._translated:
                 try:
                     self._acquire()
-                    sweep(self._names)
+                    sweep(self._names, self._own_tokens)
                 except BaseException:
                     self._release(remove=False)
                     raise

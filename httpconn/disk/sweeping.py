@@ -7,7 +7,7 @@ download also searches its folder for partial files.
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from contextlib import suppress
 
 from . import system
@@ -25,8 +25,8 @@ _NAME = re.compile(r"(\..+\.)(?:([0-9a-f]{16})\.httpconn-(?:part|draft)|httpconn
 _skips: dict[str, int] = {}  # downloads into a folder that skip the search, by folder
 
 
-def sweep(own: HiddenNames) -> None:
-    """Remove partial files of dead owners from a folder, but not the caller's own files.
+def sweep(own: HiddenNames, tokens: Set[str] = frozenset()) -> None:
+    """Remove partial files of dead owners from a folder, but not the partial files of the caller, with these tokens.
 
     A partial file stays if a sidecar names it, because a later download resumes it. It also stays if its owner may be
     alive: the owner has the lock or, on a file system without locks, has written to the file within the last hour.
@@ -38,14 +38,16 @@ def sweep(own: HiddenNames) -> None:
     try:
         entries = os.listdir(own.folder)
         found = _by_target(entries)
-        found.pop(own.stem, None)
+        others = found.pop(own.stem, set()) - tokens  # no sidecar names these, perhaps because it was invalid
         if len(_skips) >= _MAX_FOLDERS:
             _skips.clear()
         _skips[own.folder] = (len(entries) + ENTRIES_PER_DOWNLOAD * len(found)) // ENTRIES_PER_DOWNLOAD
-        for stem, tokens in found.items():
+        for stem, left in found.items():
             names = HiddenNames(os.path.join(own.folder, stem[1:-1]))  # a shortened name has the same stem
-            if not _is_resumable(names, tokens):
-                _remove_abandoned(names, tokens)
+            if not _is_resumable(names, left):
+                _remove_abandoned(names, left)
+        for token in others:
+            remove_abandoned(own.part(token))
     except OSError:
         pass
 

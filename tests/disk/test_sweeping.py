@@ -47,6 +47,21 @@ def test_files_without_lock_and_sidecar_are_removed(tmp_path):
     assert names(tmp_path) == [".other.httpconn-state", "file"]
 
 
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_partial_file_of_the_target_that_no_sidecar_names_is_removed(tmp_path, resume):
+    left = begun(tmp_path / "file")
+    left.checkpoint(NOTE)
+    left.close()
+    (tmp_path / ".file.httpconn-state").write_bytes(b"garbage")
+    part = PartFile(tmp_path / "file", resume=resume)
+    assert part.open() is None
+    part.write([b"one"])
+    part.checkpoint(NOTE)
+    part.restart(keep=True)
+    part.commit()
+    assert names(tmp_path) == ["file"]
+
+
 def test_the_lock_file_of_a_dead_owner_is_removed(tmp_path):
     (tmp_path / ".other.httpconn-lock").write_text("0123456789abcdef\n")
     live = LockFile()
