@@ -70,6 +70,12 @@ def whole_number(name: str, value: Any, least: int, most: int | None = None) -> 
     raise InvalidRequest(f"{name} must be a whole number {end}")
 
 
+def type_name(value: object) -> str:
+    """Return the name of a value's type with its module: ``httpx.Limits`` differs from ``httpconn.Limits``."""
+    kind = type(value)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
 def items_of(owner: object, name: str, kind: type[Item]) -> frozenset[Item]:
     """Return the items of a field that is a collection. A str is one value, not a collection of characters."""
     value: object = getattr(owner, name)
@@ -113,9 +119,7 @@ class Timeouts:
         if isinstance(value, Timeouts):
             return value
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise InvalidRequest(
-                f"timeout must be a number of seconds or httpconn.Timeouts, not {type(value).__name__}"
-            )
+            raise InvalidRequest(f"timeout must be a number of seconds or httpconn.Timeouts, not {type_name(value)}")
         return cls(total=value)
 
 

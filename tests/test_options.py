@@ -9,8 +9,10 @@ from dataclasses import fields
 from http import HTTPStatus
 from typing import Any
 
+import httpx
 import pytest
 
+import httpconn
 from httpconn import AccessPolicy, Limits, RateLimit, RedirectPolicy, RetryPolicy, Timeouts, errors
 
 FULL: dict[type[Any], dict[str, Any]] = {
@@ -128,6 +130,13 @@ def test_a_rate_that_is_too_low_is_refused() -> None:
 def test_retries_are_a_policy_or_a_count(retries: Any) -> None:
     with pytest.raises(errors.InvalidRequest):
         RetryPolicy.of(retries)
+
+
+@pytest.mark.parametrize("option", [{"timeout": httpx.Timeout(5)}, {"limits": httpx.Limits()}])
+def test_an_option_of_httpx_is_named_with_its_module(option: dict[str, Any]) -> None:
+    (value,) = option.values()
+    with pytest.raises(errors.InvalidRequest, match=rf" httpx\.{type(value).__name__}$"):
+        httpconn.HTTPConnection(**option)
 
 
 def test_numbers_are_short_forms_of_options() -> None:

@@ -37,7 +37,9 @@ class GivenBody(NamedTuple):
         if kinds and method == "TRACE":  # RFC 9110 section 9.3.8
             raise InvalidRequest("A TRACE request cannot have a body")
         if self.data is not None and not isinstance(self.data, Mapping):
-            raise InvalidRequest("data= takes the fields of a form as a mapping; give bytes or text as content=")
+            raise InvalidRequest(
+                "data= takes a form as a mapping, such as {'size': ['S', 'L']}; give bytes or text as content="
+            )
 
 
 def with_body(

@@ -18,7 +18,7 @@ from ..downloads.options import DownloadOptions, OnExisting
 from ..errors import InvalidRequest
 from ..exchange.rules import Call, Rules
 from ..hosts import Hosts
-from ..options import MAX_COUNT, RetryPolicy, Timeouts, whole_number
+from ..options import MAX_COUNT, RetryPolicy, Timeouts, type_name, whole_number
 
 if TYPE_CHECKING:
     from ..access import AccessPolicy
@@ -300,4 +300,4 @@ def require(**given: tuple[object, Any]) -> None:
     """Check options, each given with its expected type. Their first use would be too late for a clear error."""
     for name, (value, kind) in given.items():
         if not isinstance(value, kind):
-            raise InvalidRequest(f"{name} does not accept a value of type {type(value).__name__}")
+            raise InvalidRequest(f"{name} does not accept a value of type {type_name(value)}")
