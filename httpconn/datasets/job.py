@@ -147,7 +147,9 @@ def summary_of(storage: Storage) -> Summary:
     """Return the state of the job of a sink. Raises InvalidRequest: the sink holds no job."""
     job = storage.read(JOB)
     if job is None:
-        raise InvalidRequest(f"The sink {storage.sink} holds no job")
+        raise InvalidRequest(
+            f"The sink {storage.sink} holds no job. Check the path, or run the job first without retry"
+        )
     journals = [Journal(storage, each) for each in range(job["partitions"])]
     shards = [each for journal in journals for each in journal.finished.values()]
     outcomes: Counter[str] = Counter()

@@ -23,8 +23,11 @@ def test_a_table_becomes_a_data_set(scripted, tmp_path):
 def test_errors_are_one_line(tmp_path):
     done = run("dataset", "urls.csv", "sink", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (2, b"httpconn: The source urls.csv does not exist\n")
-    done = run("dataset", "urls.csv", "sink", "--status", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (2, b"httpconn: The sink sink holds no job\n")
+    (tmp_path / "urls.csv").write_text("url\n")
+    message = b"httpconn: The sink sink holds no job. Check the path, or run the job first without retry\n"
+    for option in (["--status"], ["--retry", "TimedOut"]):
+        done = run("dataset", "urls.csv", "sink", *option, cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (2, message)
     done = run("dataset", "urls.csv", "sink", "-H", "A: b", cwd=tmp_path)
     assert done.returncode == 2
     assert b"all hosts would get" in done.stderr
