@@ -4,7 +4,7 @@ import asyncio
 import errno
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import partial
@@ -87,14 +87,24 @@ class Threads:
 
         Raises InvalidRequest: no thread can be started.
         """
-        calls = [partial(copy_context().run, function, *args, **options)]
+        call: Future[Any] = Future()
         try:
             with required_threads():
-                result = asyncio.get_running_loop().run_in_executor(self._executor, lambda: calls.pop()())
+                self._executor.submit(_complete, call, partial(copy_context().run, function, *args, **options))
         except InvalidRequest:
-            calls.clear()  # the executor has queued the call: a later thread would run it
-            raise
-        return await result
+            if call.cancel():  # otherwise a busy thread has taken the call, which the executor has queued
+                raise
+        return await asyncio.wrap_future(call)
+
+
+def _complete(call: Future[Any], function: Callable[[], Any]) -> None:
+    """Run the function of a call, unless the call was cancelled."""
+    if call.set_running_or_notify_cancel():
+        try:
+            call.set_result(function())
+        except BaseException as error:  # noqa: BLE001 - the caller raises it
+            call.set_exception(error)
+            del call  # breaks a reference cycle of the error and this frame
 
 
 class CachedFile(AbstractBufferedFile):

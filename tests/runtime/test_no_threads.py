@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from multiprocessing import Pipe
 from typing import Any
@@ -17,6 +19,7 @@ from httpconn import datasets
 from httpconn.datasets.processes import _run_share
 from httpconn.datasets.storage import Storage
 from httpconn.filesystem import HTTPConnFileSystem
+from httpconn.filesystem.base import Threads
 from httpconn.network.security import Security
 from httpconn.runtime.runtimes import EventLoopRuntime
 from tests.http.children import exit_code_of
@@ -90,6 +93,22 @@ def test_a_filesystem_raises_an_error_of_httpconn_and_forgets_the_call(scripted,
         return filesystem.cat_file(server.url, 0, 3) == BODY[:3] and not (tmp_path / "refused").exists()
 
     assert exit_code_of(child) == 0
+
+
+class BusyExecutor(ThreadPoolExecutor):
+    """An executor whose only thread takes each call before the start of another thread fails."""
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> Any:
+        super().submit(function, *args).result()
+        raise RuntimeError("can't start new thread")
+
+
+def test_a_call_of_a_filesystem_that_a_busy_thread_has_taken_is_not_refused():
+    threads = Threads()
+    with BusyExecutor(1) as threads._executor:
+        assert asyncio.run(threads.run(int, "7")) == 7
+        with pytest.raises(ValueError, match="seven"):
+            asyncio.run(threads.run(int, "seven"))
 
 
 def test_a_data_set_raises_an_error_of_httpconn_and_continues(scripted, tmp_path):
