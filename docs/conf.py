@@ -57,6 +57,8 @@ nitpick_ignore_regex = [
 html_theme = "furo"
 html_title = f"httpconn {release}"
 html_favicon = "_static/favicon.svg"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_show_sphinx = False
 html_copy_source = False
 

@@ -116,6 +116,19 @@ def test_a_narrow_screen_shows_all_of_a_page(page: Page, site: str, name: str) -
     picture(page, "narrow", name)
 
 
+def test_a_narrow_screen_shows_both_columns_of_a_table(page: Page, site: str) -> None:
+    page.set_viewport_size(NARROW)
+    page.goto(site + "how-to/moving.html")
+    for table in page.locator("table").all():
+        assert table.evaluate("table => table.scrollWidth <= table.parentElement.clientWidth")
+
+
+def test_a_wide_table_keeps_its_first_column_readable(page: Page, site: str) -> None:
+    page.goto(site + "explanation/performance.html")
+    for cell in page.locator("td:first-child").all():
+        assert cell.evaluate("cell => cell.clientWidth") >= 100
+
+
 def test_a_narrow_screen_has_a_menu(page: Page, site: str) -> None:
     page.set_viewport_size(NARROW)
     page.goto(site)
