@@ -308,12 +308,25 @@ LOOPS = {
 }
 
 
+def once_for_each_connection():
+    """A handler that sends one response on each connection. Then the connection stalls."""
+    answered = set()
+
+    def handle(request):
+        if request.connection in answered:
+            return [Stall()]
+        answered.add(request.connection)
+        return OK
+
+    return handle
+
+
 @pytest.mark.parametrize(
     ("first", "then"), [each for each in itertools.product(LOOPS, LOOPS) if each != ("trio", "trio")]
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_connection_of_another_event_loop_is_replaced(scripted, first, then, method):
-    server = scripted(in_turn(OK, [Stall()], OK))
+    server = scripted(once_for_each_connection())
     client = httpx.AsyncClient(transport=AsyncHTTPTransport())
 
     async def send():
