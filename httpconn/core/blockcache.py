@@ -161,9 +161,11 @@ class BlockCache(Generic[Event]):
             self._ahead_at = claim.last + 1
             return claim
 
-    def stop_ahead(self) -> None:
+    def stop_ahead(self) -> list[Event]:
+        """Let no more requests read ahead. Return the events of the ranges in flight."""
         with self._lock:
             self._max_ahead = self._ahead_end = 0
+            return [claim.done for claim in self._claims]
 
     def after_fork(self) -> None:
         """Drop the ranges that threads of the parent process request."""

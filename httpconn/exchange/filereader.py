@@ -8,6 +8,7 @@ from ..core.blockcache import BlockCache, Claim
 from ..core.deadlines import Deadline
 from ..core.filereads import FileVersion, PartRequest
 from ..core.rangeplan import Span
+from ..errors import HTTPConnError
 from ..options import MIB
 from ..runtime.port import Event, Port
 from .batch import Batch, End
@@ -67,15 +68,29 @@ class FileReader:
             at += len(chunks[-1])
         return chunks
 
-    async def _load(self, port: Port, call: Call, blocks: BlockCache[Event], at: int, end: int) -> memoryview:
+    async def _load(
+        self, port: Port, call: Call, blocks: BlockCache[Event], at: int, end: int, *, is_alone: bool = False
+    ) -> memoryview:
         """Request the missing bytes at an offset, or wait for the request of another reader, which may fail."""
         event = port.make_event()
         claim = blocks.claim(at, end, event)
         if claim.done is not event:
-            await port.wait(claim.done, Deadline.after(call.timeouts.total, port.now()))
+            await self._wait(port, call, claim.done)
             return claim.at(at)
-        await self._fetch(port, call, blocks, claim)
+        is_alone = is_alone or not self._working
+        try:
+            await self._fetch(port, call, blocks, claim)
+        except HTTPConnError as error:
+            if is_alone or not error.retryable:
+                raise
+            # A server that limits connections may have refused this request because of those that read ahead.
+            for done in blocks.stop_ahead():
+                await self._wait(port, call, done)
+            return await self._load(port, call, blocks, at, end, is_alone=True)
         return claim.at(at)
+
+    async def _wait(self, port: Port, call: Call, done: Event) -> None:
+        await port.wait(done, Deadline.after(call.timeouts.total, port.now()))
 
     async def _fetch(self, port: Port, call: Call, blocks: BlockCache[Event], claim: Claim[Event]) -> None:
         try:

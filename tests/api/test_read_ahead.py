@@ -149,6 +149,41 @@ def test_a_server_that_refuses_further_connections(remote):
     assert b"".join(iter(lambda: call("read", 256 * KIB), b"")) == CONTENT
 
 
+@dataclass
+class Limited(Served):
+    """A server that refuses the request at ``AWAY`` twice, while requests that read ahead are in progress."""
+
+    AWAY = 11 * MIB
+
+    def __post_init__(self):
+        self.refusals = 0
+        self.is_busy = threading.Event()
+        self.has_refused = threading.Event()
+
+    def __call__(self, request):
+        start = int(request.header("Range").removeprefix("bytes=").partition("-")[0])
+        if 6 * MIB <= start < self.AWAY:
+            self.is_busy.set()
+            assert self.has_refused.wait(PATIENCE)
+        elif start == self.AWAY and self.refusals < 2:
+            assert self.is_busy.wait(PATIENCE)
+            self.refusals += 1
+            if self.refusals == 2:
+                self.has_refused.set()
+            return [response(503)]
+        return self.respond(request)
+
+
+def test_a_read_is_not_refused_because_of_reading_ahead(remote):
+    served = Limited(CONTENT)
+    _server, call = remote(served)
+    call("read", 4 * MIB)
+    while not served.is_busy.wait(0.001):
+        call("read", KIB)
+    assert call("read_at", served.AWAY, 10) == CONTENT[served.AWAY :][:10]
+    assert served.refusals == 2
+
+
 def test_a_file_that_changes_is_an_error(remote):
     served = Crowd(CONTENT)
     _server, call = remote(served)
