@@ -73,7 +73,7 @@ DIFFERENCES = (
         "refused",
         "More than 100 fields or 64 KiB of header, or of trailers: the limits of ours, which RFC 9110 section 5.4 "
         "leaves to the client. httpx's is 100 KiB, and does not hold for what arrives at once.",
-        rb"(?:\n[A-Za-z-]+: [^\n]*){101}|[^\n]{60000}",
+        rb"(?:\n[^\n:]+:[^\n]*){101}|[^\n]{60000}",
         (
             *("field of 90,000 bytes", "a hundred and ten fields", "a thousand fields", "too many headers"),
             *("a header one byte too large", "a hundred and fifty trailers", "too many trailers"),
